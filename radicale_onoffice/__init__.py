@@ -1,0 +1,3 @@
+"""onOffice contacts, tasks and appointments for Radicale."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,259 @@
+"""What the core needs of the outside: a store, a CRM, and somebody who renders DAV text.
+
+An adapter that would have to answer "not supported" to one of these methods means that the method does not belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from radicale_onoffice.core.model import (
+    Actor,
+    Attempts,
+    AuditLine,
+    Door,
+    HistoryLine,
+    Identity,
+    Kind,
+    Leftovers,
+    PageSession,
+    Record,
+    Tenant,
+    User,
+    Value,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """Head of a feed (design: the numbered log of what one reader may see of one kind).
+
+    ``seq`` is that of the newest entry, ``change`` the tenant's change number up to which it is refreshed, ``valid_until`` when
+    time alone makes it stale (POSIX seconds), ``basis`` what else it was computed from (rights, groups, options): a different
+    basis means computing it anew. ``epoch`` is new whenever old cursors must die. ``oldest`` is the lowest seq a cursor may
+    hold: below it, entries that are gone have been pruned.
+    """
+
+    id: int
+    epoch: str
+    seq: int
+    change: int
+    valid_until: int
+    basis: str
+    oldest: int = 0
+
+
+class Entry(NamedTuple):
+    """One record's place in a feed: its name and etag as offered, live or gone, at the seq of its last change."""
+
+    record_id: str
+    name: str
+    etag: str
+    live: bool
+    seq: int
+    live_since: int  # seq at which it last came to life
+    gone_since: int  # seq at which it was last gone; 0 = never gone
+    gone_at: int  # POSIX seconds of that, for pruning; 0 = never
+
+
+class Member(NamedTuple):
+    """What deciding membership of a feed needs of a record, from columns only."""
+
+    record_id: str
+    name: str  # as this reader sees it: the reader's alias if there is one
+    etag: str
+    starts: int
+    ends: int
+    recurring: bool
+    mark: str  # Summary.mark
+    owner: str  # Summary.owner
+
+
+class Offer(NamedTuple):
+    """A record in the form that a listing needs; everything comes from stored columns."""
+
+    record_id: str
+    version: int
+    name: str
+    uid: str
+    etag: str
+    text: str
+    starts: int
+    ends: int
+    recurring: bool
+    modified: int  # POSIX seconds
+
+
+class Summary(NamedTuple):
+    """What the core says of a value for its columns, so that windows and feeds need not load values.
+
+    ``audience`` are the principals that the record concerns: "u:NAME" for a user, "g:NAME" for a group. ``mark`` is one word that decides
+    whether it is offered at all: "", "archived", "cancelled", "completed", "done"; ``owner`` the only user who may see it if it is private, else "".
+    """
+
+    audience: frozenset[str]
+    mark: str
+    owner: str
+    starts: int
+    ends: int
+    recurring: bool
+
+
+class Transaction(Protocol):
+    """One unit of work. Everything read in it is of one moment; everything written becomes visible together, or not at all."""
+
+    # ---- tenants, users, doors
+    def tenant(self, name: str) -> Tenant | None: ...
+    def tenants(self) -> Sequence[Tenant]: ...
+    def save_tenant(self, tenant: Tenant) -> None: ...
+    def user(self, identity: Identity) -> User | None: ...
+    def users(self, tenant: str) -> Sequence[User]: ...
+    def save_user(self, user: User) -> None: ...
+    def remove_user(self, identity: Identity) -> bool:
+        """Remove the user with attempts, sessions, feeds, aliases and folder properties; records stay. False if there was none."""
+
+    def attempts(self, identity: Identity, door: Door) -> Attempts: ...
+    def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]: ...
+    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
+        """Count one wrong password, atomically also against other processes, and return the new state."""
+
+    def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
+        """Set ``locked_at`` if it is not set; True for the one caller that set it."""
+
+    def clear_attempts(self, identity: Identity, door: Door) -> bool:
+        """Forget failures and lock; True if the door was locked."""
+
+    def page_session(self, token_digest: str) -> PageSession | None: ...
+    def save_page_session(self, session: PageSession) -> None: ...
+    def remove_page_session(self, token_digest: str) -> None: ...
+    def remove_page_sessions(self, identity: Identity) -> None: ...
+    def prune_page_sessions(self, now: datetime) -> None: ...
+    def setting(self, key: str) -> str | None:
+        """A value of the whole installation, e.g. "maintenance"."""
+
+    def save_setting(self, key: str, value: str | None) -> None: ...
+    def add_audit(self, line: AuditLine) -> None: ...
+    def audit(self, tenant: str, limit: int) -> Sequence[AuditLine]: ...
+    def folder_properties(self, identity: Identity, kind: Kind) -> Mapping[str, str]: ...
+    def save_folder_properties(self, identity: Identity, kind: Kind, properties: Mapping[str, str]) -> None: ...
+
+    # ---- records
+    def change(self, tenant: str) -> int:
+        """The tenant's change number, 0 before the first change."""
+
+    def next_change(self, tenant: str) -> int:
+        """Grow the change number by one; holds the tenant's counter until commit, so that number order is commit order."""
+
+    def record(self, tenant: str, record_id: str) -> Record | None:
+        """The record, also a deleted one."""
+
+    def records(self, tenant: str, record_ids: Iterable[str]) -> Sequence[Record]: ...
+    def all_records(self, tenant: str, kind: Kind) -> Iterable[Record]:
+        """Every record that is not deleted, by id, in batches from the database."""
+
+    def save_record(self, record: Record, summary: Summary, action: str, actor: Actor) -> None:
+        """Insert or replace the record and its columns, move its audience rows to ``record.change``, add a history line.
+
+        An audience row that no longer applies stays, inactive, so that ``changed`` can tell its reader.
+        Raises Conflict if the stored version is not ``record.version - 1`` (0 = must not exist).
+        """
+
+    def named(self, identity: Identity, kind: Kind, name: str) -> str | None:
+        """Record id behind a resource name as this user knows it: the user's alias first, else the record of that name."""
+
+    def name_taken(self, tenant: str, kind: Kind, name: str) -> bool: ...
+    def save_alias(self, identity: Identity, kind: Kind, name: str, record_id: str) -> None: ...
+    def concerns(self, tenant: str, record_id: str, principals: Iterable[str]) -> bool | None:
+        """True if an audience row of these principals is active, False if there are only inactive ones, None without any."""
+
+    def with_uid(self, tenant: str, kind: Kind, principals: Iterable[str], uid: str) -> Sequence[str]:
+        """Ids of the records with this UID, not deleted, whose audience rows of these principals exist (active or not)."""
+
+    def members(self, identity: Identity, kind: Kind, principals: Iterable[str], *, starts_before: int | None = None,
+                ends_after: int | None = None, record_ids: Iterable[str] | None = None) -> Sequence[Member]:
+        """The records, not deleted, that concern these principals, by id; optionally only those with
+        ``starts < starts_before and ends > ends_after`` or of the given ids."""
+
+    def changed(self, tenant: str, kind: Kind, principals: Iterable[str], since: int) -> Sequence[str]:
+        """Ids of records whose audience rows of these principals moved after change number ``since``."""
+
+    def offers(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> Sequence[Offer]:
+        """Stored forms of these records (not deleted), named as this user knows them, by id."""
+
+    def history(self, tenant: str, record_id: str) -> Sequence[HistoryLine]:
+        """All kept versions, oldest first."""
+
+    def prune_history(self, before: datetime) -> int:
+        """Drop versions older than that, but never a record's newest; number dropped."""
+
+    # ---- feeds
+    def feed(self, identity: Identity, kind: Kind, scope: str, *, lock: bool = False) -> Feed | None:
+        """The feed's head; with ``lock`` nobody else refreshes it until commit."""
+
+    def create_feed(self, identity: Identity, kind: Kind, scope: str, epoch: str) -> Feed:
+        """An empty feed with seq 0 and change 0; if somebody else created it meanwhile, that one."""
+
+    def save_feed(self, feed: Feed) -> None: ...
+    def reset_feeds(self, identity: Identity, kind: Kind | None, epoch: str) -> None:
+        """Drop entries and give a new epoch: all cursors of these feeds are invalid from now on."""
+
+    def feed_entries(self, feed_id: int) -> Sequence[Entry]: ...
+    def feed_entries_of(self, feed_id: int, record_ids: Iterable[str]) -> Sequence[Entry]: ...
+    def save_feed_entries(self, feed_id: int, entries: Sequence[Entry]) -> None:
+        """Insert or replace by record id."""
+
+    def prune_feed_entries(self, feed_id: int, gone_before: int) -> int:
+        """Drop gone entries with ``gone_at < gone_before``; returns the highest seq dropped, 0 if none."""
+
+    def feed_names(self, feed_id: int, since: int, limit: int | None = None) -> Sequence[Entry]:
+        """Entries with seq > since, in seq order; with ``since`` 0 only the live ones."""
+
+    def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
+        """Stored forms of the live entries (of these names, or all), in name order."""
+
+    def counts(self, tenant: str) -> Mapping[str, int]:
+        """How many records of each kind, deleted ones apart, and how many history lines and feeds: for `check` and metrics."""
+
+
+class Store(Protocol):
+    """Where everything is kept. Transactions of one thread do not nest."""
+
+    def reading(self) -> AbstractContextManager[Transaction]: ...
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction that commits at the end of the block and rolls back if the block raises."""
+
+    def migrate(self) -> None: ...
+    def schema_is_current(self) -> bool: ...
+    def verify(self, *, deep: bool) -> Sequence[str]:
+        """Problems found, in words for the administrator; ``deep`` re-reads every record, audience row and feed entry."""
+
+    def close(self) -> None: ...
+
+
+class Crm(Protocol):
+    """The CRM behind the store. Called before the commit and outside of any transaction; may raise UpstreamDown or Refused.
+
+    ``create``/``update`` return the value as the CRM now holds it.
+    """
+
+    def new_id(self, tenant: str, kind: Kind) -> str: ...
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Value: ...
+    def update(self, actor: Actor, record: Record, value: Value) -> Value: ...
+    def delete(self, actor: Actor, record: Record) -> None: ...
+
+
+class Rendered(NamedTuple):
+    """The DAV form of a record."""
+
+    text: str
+    etag: str
+
+
+class Renderer(Protocol):
+    """Makes the DAV text of a value; implemented by ``formats`` and handed in by ``wiring``."""
+
+    def __call__(self, kind: Kind, value: Value, leftovers: Leftovers, *, uid: str, modified: datetime) -> Rendered: ...
