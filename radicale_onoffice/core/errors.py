@@ -73,6 +73,13 @@ class CursorInvalid(OfficeError):
     """The sync cursor is unknown or too old; the client starts again."""
 
 
+class SignInRefused(OfficeError):
+    """Wrong login or password, or a locked login: from outside nobody can tell which (rule 87, U40)."""
+
+    def __init__(self) -> None:
+        super().__init__("The login or the password is wrong.")
+
+
 # ---- nobody's fault: try again later
 
 
