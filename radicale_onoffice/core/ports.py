@@ -173,8 +173,16 @@ class Transaction(Protocol):
     def with_uid(self, tenant: str, kind: Kind, principals: Iterable[str], uid: str) -> Sequence[str]:
         """Ids of the records with this UID, not deleted, whose audience rows of these principals exist (active or not)."""
 
-    def members(self, identity: Identity, kind: Kind, principals: Iterable[str], *, starts_before: int | None = None,
-                ends_after: int | None = None, record_ids: Iterable[str] | None = None) -> Sequence[Member]:
+    def members(
+        self,
+        identity: Identity,
+        kind: Kind,
+        principals: Iterable[str],
+        *,
+        starts_before: int | None = None,
+        ends_after: int | None = None,
+        record_ids: Iterable[str] | None = None,
+    ) -> Sequence[Member]:
         """The records, not deleted, that concern these principals, by id; optionally only those with
         ``starts < starts_before and ends > ends_after`` or of the given ids."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from radicale_onoffice.core.errors import GateClosed, Refused
-from radicale_onoffice.core.model import Kind, Right, Tenant, User, UserState
+from radicale_onoffice.core.model import Identity, Kind, Right, Tenant, User, UserState
 from radicale_onoffice.core.policy import Direction, Policy
 
 
@@ -54,9 +54,9 @@ def is_offered(tenant: Tenant, user: User, kind: Kind) -> bool:
     return may(user, kind, Right.READ) and not closed_gates(tenant, user, kind)
 
 
-def is_writable(user: User, kind: Kind, policy: Policy) -> bool:
-    """True if any change of the folder's records can succeed (U48, rule 9)."""
-    return policy.direction[kind] is Direction.BOTH and any(may(user, kind, right) for right in Right if right is not Right.READ)
+def may_be_written(kind: Kind, policy: Policy) -> bool:
+    """True if devices may change records of this kind at all (U48)."""
+    return policy.direction[kind] is Direction.BOTH
 
 
 def demand(tenant: Tenant, user: User, kind: Kind, right: Right, policy: Policy) -> None:
@@ -64,7 +64,7 @@ def demand(tenant: Tenant, user: User, kind: Kind, right: Right, policy: Policy)
     closed = closed_gates(tenant, user, kind)
     if closed:
         raise GateClosed(kind, tuple(REASONS[gate] for gate in closed))
-    if right is not Right.READ and policy.direction[kind] is not Direction.BOTH:
+    if right is not Right.READ and not may_be_written(kind, policy):
         raise Refused(f"The {kind} are synchronised to devices only; change them in onOffice.")
     if not may(user, kind, right):
         raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
@@ -82,3 +82,8 @@ def parse_rights(words: Iterable[str]) -> frozenset[str]:
     if unknown:
         raise ValueError(f"unknown right {unknown[0]!r}; rights are {', '.join(sorted(known))}")
     return frozenset(words)
+
+
+def nobody(identity: Identity) -> User:
+    """A user without any right, standing in for an actor of the CRM's side who has no account here."""
+    return User(identity=identity, sync_right=False, switches=frozenset(), rights=frozenset())

@@ -1,0 +1,29 @@
+"""The office: everything that a face needs, in one value per process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.feeds import Feeds
+from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.core.ports import Crm, Store
+from radicale_onoffice.core.records import Records
+from radicale_onoffice.core.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """The core, wired; safe to share between threads."""
+
+    store: Store
+    crm: Crm
+    policy: Policy
+    clock: Callable[[], datetime]  # aware, UTC
+    default_tenant: str
+    accounts: Accounts
+    settings: Settings
+    feeds: Feeds
+    records: Records

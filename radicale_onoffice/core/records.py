@@ -1,0 +1,387 @@
+"""The one write path: gates, rights, limits, the rules of the kind, the CRM, then store, history and change number in one commit.
+
+``put`` and ``delete`` are what a device does through either face; ``write`` and ``remove`` are what the CRM's own users and the
+administrator do, without gates. Equal to what is stored means that nothing is written. No transaction is open while the CRM is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from radicale_onoffice.core import appointments, contacts, rights, rules, tasks
+from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach, Refused
+from radicale_onoffice.core.feeds import DEFAULT, Feeds
+from radicale_onoffice.core.folders import Reader, reader
+from radicale_onoffice.core.model import (
+    Actor,
+    Appointment,
+    AuditLine,
+    Base,
+    Contact,
+    Draft,
+    HistoryLine,
+    Identity,
+    Kind,
+    Leftovers,
+    Record,
+    Right,
+    Task,
+    Value,
+)
+from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.core.ports import Crm, Offer, Renderer, Store, Summary, Transaction
+
+logger = logging.getLogger(__name__)
+
+TRIES = 5  # a write that carries no expected version is merged again when somebody else was faster
+MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
+EXTENSIONS: Mapping[Kind, str] = {Kind.CONTACTS: ".vcf", Kind.APPOINTMENTS: ".ics", Kind.TASKS: ".ics"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one commit is to store; ``record`` None means a new one."""
+
+    actor: Actor
+    kind: Kind
+    record: Record | None
+    record_id: str
+    value: Value
+    leftovers: Leftovers
+    uid: str
+    name: str
+    action: str
+    deleted: bool = False
+
+
+class Records:
+    """Writes and finds records; safe to share between threads."""
+
+    def __init__(self, *, store: Store, crm: Crm, render: Renderer, policy: Policy, clock: Callable[[], datetime], feeds: Feeds):
+        self._store, self._crm, self._render = store, crm, render
+        self._policy, self._clock, self._feeds = policy, clock, feeds
+
+    # ------------------------------------------------------------- finding
+
+    def find(self, identity: Identity, kind: Kind, names: Iterable[str]) -> dict[str, Offer]:
+        """The records behind resource names that this reader may see, in or out of the window."""
+        with self._store.reading() as tx:
+            who = reader(tx, identity)
+            by_name = {name: tx.named(identity, kind, name) for name in names}
+            visible = self._visible(tx, who, kind, [record_id for record_id in by_name.values() if record_id])
+            offers = {offer.record_id: offer for offer in tx.offers(identity, kind, visible)}
+        # The caller's own word for the record is kept: a record may answer to an alias and to its first name.
+        return {name: offers[record_id]._replace(name=name) for name, record_id in by_name.items() if record_id in offers}
+
+    def with_uid(self, identity: Identity, kind: Kind, uid: str) -> str | None:
+        """Id of the record that this reader sees under the UID."""
+        with self._store.reading() as tx:
+            who = reader(tx, identity)
+            known = tx.with_uid(identity.tenant, kind, who.principals(kind, self._policy), uid)
+            visible = self._visible(tx, who, kind, known)
+        return next(iter(sorted(visible)), None)
+
+    def get(self, tenant: str, record_id: str) -> Record:
+        """A stored record for the CRM's side; raises NotFound."""
+        with self._store.reading() as tx:
+            record = tx.record(tenant, record_id)
+        if record is None or record.deleted:
+            raise NotFound(f"There is no record {record_id!r}.")
+        return record
+
+    def history(self, tenant: str, record_id: str) -> Sequence[HistoryLine]:
+        """All kept versions of a record, oldest first."""
+        with self._store.reading() as tx:
+            return tx.history(tenant, record_id)
+
+    def _visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> set[str]:
+        members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
+        return {member.record_id for member in members if self._feeds.is_offerable(who, kind, member)}
+
+    # ------------------------------------------------- changes from a device
+
+    def put(
+        self,
+        actor: Actor,
+        kind: Kind,
+        draft: Draft,
+        *,
+        record_id: str | None = None,
+        uid: str | None = None,
+        name: str | None = None,
+        base: Base | None = None,
+        expect: int | None = None,
+        reach: str | None = DEFAULT,
+    ) -> Record:
+        """Store what a device made or changed, and return what is stored now.
+
+        ``record_id`` None makes a new record, under ``uid`` and ``name`` if the client chose them. ``base`` is what the device had
+        (None: the current version); ``expect`` the version that must still be current. ``reach`` is the scope of the feed that the
+        device sees. Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, DuplicateUid, BadRequest, UpstreamDown.
+        """
+        if uid is not None and not 0 < len(uid) <= MAX_UID:
+            raise BadRequest(f"The UID has {len(uid)} characters; at most {MAX_UID} are accepted.")
+        for _ in range(TRIES):
+            try:
+                return self._put_once(actor, kind, draft, record_id, uid, name, base, expect, reach)
+            except Conflict:
+                if expect is not None:
+                    raise
+        raise Conflict(expect, None)
+
+    def _put_once(
+        self, actor: Actor, kind: Kind, draft: Draft, record_id: str | None, uid: str | None, name: str | None, base: Base | None, expect: int | None, reach: str | None
+    ) -> Record:
+        with self._store.reading() as tx:
+            who = reader(tx, actor.identity)
+            current, returning = self._target(tx, who, kind, record_id, uid, name)
+            rights.demand(who.tenant, who.user, kind, Right.MODIFY if current else Right.CREATE, self._policy)
+        if current is not None and not returning:
+            self._demand_reach(actor, kind, current, reach)
+        if current is not None and expect is not None and current.version != expect:
+            raise Conflict(expect, current.version)
+        outcome = rules.apply(draft, current, base, who, self._policy, self._clock(), returning=returning)
+        leftovers = draft.leftovers
+        if current is not None and outcome.value == current.value and self._same_form(current, leftovers):
+            return current
+        new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
+        value = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
+        commit = Commit(
+            actor=actor,
+            kind=kind,
+            record=current,
+            record_id=new_id,
+            value=value,
+            leftovers=leftovers,
+            uid=current.uid if current else (uid or new_id),
+            name=name or (current.name if current else ""),
+            action="changed" if current else "created",
+        )
+        with self._store.writing() as tx:
+            self._demand_free_uid(tx, who, commit)
+            stored = self._commit(tx, commit, who)
+            self._split_off(tx, outcome.stand_alone, stored, actor, who)
+            self._report(tx, outcome.deviation, stored, actor)
+        return stored
+
+    def _target(self, tx: Transaction, who: Reader, kind: Kind, record_id: str | None, uid: str | None, name: str | None) -> tuple[Record | None, bool]:
+        """The record that a put means, and whether it comes back to this reader after having been taken off the device.
+
+        A client that makes "new" what it once deleted (same UID) gets its record back instead of a twin: an unsynchronised
+        record is still in the CRM (rules 18, 21).
+        """
+        tenant, principals = who.identity.tenant, who.principals(kind, self._policy)
+        if record_id is not None:
+            record = tx.record(tenant, record_id)
+            if record is None or record.deleted or not tx.concerns(tenant, record_id, principals):
+                raise NotFound(f"There is no record {record_id!r} among the {kind} of this user.")
+            return record, False
+        known = list(tx.with_uid(tenant, kind, principals, uid)) if uid else []
+        visible = self._visible(tx, who, kind, known)
+        for known_id in known:
+            record = tx.record(tenant, known_id)
+            assert record is not None
+            if not tx.concerns(tenant, known_id, principals):
+                return record, True
+            if name is None or record.name == name or tx.named(who.identity, kind, name) == known_id:
+                raise OutOfReach("This record lies outside of what is synchronised to you; change it in onOffice.")
+            if known_id in visible:
+                raise DuplicateUid(record.uid, record.name)
+        taken = tx.named(who.identity, kind, name) if name else None
+        if taken is not None and tx.concerns(tenant, taken, principals):
+            raise OutOfReach("This record lies outside of what is synchronised to you; change it in onOffice.")
+        return None, False
+
+    def _demand_free_uid(self, tx: Transaction, who: Reader, commit: Commit) -> None:
+        """Raise DuplicateUid if a new record's UID has come to this reader since the target was looked for."""
+        if commit.record is not None:
+            return
+        principals = who.principals(commit.kind, self._policy)
+        visible = self._visible(tx, who, commit.kind, tx.with_uid(who.identity.tenant, commit.kind, principals, commit.uid))
+        owner = tx.record(who.identity.tenant, min(visible)) if visible else None
+        if owner is not None:
+            raise DuplicateUid(commit.uid, owner.name)
+
+    def _same_form(self, current: Record, leftovers: Leftovers) -> bool:
+        """True if the record would look the same with these leftovers, but for the lines that every client rewrites."""
+        rendered = self._render(current.kind, current.value, leftovers, uid=current.uid, modified=current.modified)
+        return leftovers.rule == current.leftovers.rule and rules.same_text(rendered.text, current.text)
+
+    def _demand_reach(self, actor: Actor, kind: Kind, record: Record, reach: str | None) -> None:
+        if reach is None or kind is not Kind.APPOINTMENTS:
+            return
+        if not self._feeds.is_live(actor.identity, kind, record.id, reach):
+            raise OutOfReach("This appointment lies outside the period that is synchronised to you; change it in onOffice.")
+
+    def delete(self, actor: Actor, kind: Kind, record_id: str, *, expect: int | None = None, reach: str | None = DEFAULT) -> None:
+        """Take a record off the device, and out of the CRM only where the rules say so (rules 21, 54; U11, U24, U36)."""
+        with self._store.reading() as tx:
+            who = reader(tx, actor.identity)
+            record, _ = self._target(tx, who, kind, record_id, None, None)
+            assert record is not None
+            rights.demand(who.tenant, who.user, kind, Right.DELETE, self._policy)
+        self._demand_reach(actor, kind, record, reach)
+        if expect is not None and record.version != expect:
+            raise Conflict(expect, record.version)
+        left = rules.after_delete(record.value, who, self._policy)
+        if left is None:
+            self._delete(actor, record)
+            return
+        value = self._crm.update(actor, record, left)
+        with self._store.writing() as tx:
+            self._commit(tx, self._next(actor, record, value, record.leftovers, "changed"), who)
+
+    # --------------------------------------------- changes on the CRM's side
+
+    def write(
+        self,
+        actor: Actor,
+        kind: Kind,
+        value: Value,
+        *,
+        record_id: str | None = None,
+        uid: str | None = None,
+        name: str | None = None,
+        leftovers: Leftovers | None = None,
+        expect: int | None = None,
+    ) -> Record:
+        """Store a value as the CRM's own user sets it; equal to what is stored writes nothing."""
+        with self._store.reading() as tx:
+            zone_of = reader_of_tenant(tx, actor.identity)
+            current = tx.record(actor.identity.tenant, record_id) if record_id else None
+        if record_id and (current is None or current.deleted):
+            raise NotFound(f"There is no record {record_id!r}.")
+        if current and expect is not None and current.version != expect:
+            raise Conflict(expect, current.version)
+        value = rules.normalise(value)
+        kept = leftovers if leftovers is not None else (current.leftovers if current else Leftovers())
+        if current and current.value == value and kept == current.leftovers:
+            return current
+        new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
+        value = self._crm.update(actor, current, value) if current else self._crm.create(actor, kind, new_id, value)
+        commit = Commit(
+            actor=actor,
+            kind=kind,
+            record=current,
+            record_id=new_id,
+            value=value,
+            leftovers=kept,
+            uid=current.uid if current else (uid or new_id),
+            name=current.name if current else (name or ""),
+            action="changed" if current else "created",
+        )
+        with self._store.writing() as tx:
+            return self._commit(tx, commit, zone_of)
+
+    def remove(self, actor: Actor, record_id: str) -> None:
+        """Delete a record in the CRM."""
+        self._delete(actor, self.get(actor.identity.tenant, record_id))
+
+    def restore(self, actor: Actor, record_id: str, version: int) -> Record:
+        """Make an earlier version the newest again, also of a deleted record (undo); raises NotFound."""
+        with self._store.reading() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            record = tx.record(actor.identity.tenant, record_id)
+            line = next((line for line in tx.history(actor.identity.tenant, record_id) if line.version == version), None)
+        if record is None or line is None:
+            raise NotFound(f"Version {version} of record {record_id!r} is not kept; `record history` lists what is.")
+        value = self._crm.update(actor, record, line.value)
+        with self._store.writing() as tx:
+            return self._commit(tx, self._next(actor, record, value, line.leftovers, "restored"), who)
+
+    def _delete(self, actor: Actor, record: Record) -> None:
+        self._crm.delete(actor, record)
+        with self._store.writing() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            commit = self._next(actor, record, record.value, record.leftovers, "deleted")
+            self._commit(tx, replace(commit, deleted=True), who)
+
+    # -------------------------------------------------------------- commit
+
+    @staticmethod
+    def _next(actor: Actor, record: Record, value: Value, leftovers: Leftovers, action: str) -> Commit:
+        return Commit(
+            actor=actor, kind=record.kind, record=record, record_id=record.id, value=value, leftovers=leftovers, uid=record.uid, name=record.name, action=action
+        )
+
+    def _commit(self, tx: Transaction, commit: Commit, who: Reader) -> Record:
+        """Store one version; raises Conflict if somebody else stored one since ``commit.record`` was read."""
+        tenant, now = commit.actor.identity.tenant, self._clock()
+        summary = summarise(commit.value, who)
+        before = commit.record
+        rendered = self._render(commit.kind, commit.value, commit.leftovers, uid=commit.uid, modified=now)
+        default_name = f"{commit.record_id}{EXTENSIONS[commit.kind]}"
+        name = before.name if before else self._free_name(tx, tenant, commit, default_name)
+        record = Record(
+            tenant=tenant,
+            id=commit.record_id,
+            kind=commit.kind,
+            version=before.version + 1 if before else 1,
+            change=tx.next_change(tenant),
+            name=name,
+            uid=commit.uid,
+            value=commit.value,
+            leftovers=commit.leftovers,
+            text=rendered.text,
+            etag=rendered.etag,
+            starts=summary.starts,
+            ends=summary.ends,
+            recurring=summary.recurring,
+            modified=now,
+            created=before.created if before else now,
+            deleted=commit.deleted,
+        )
+        tx.save_record(record, summary._replace(audience=frozenset()) if commit.deleted else summary, commit.action, commit.actor)
+        if commit.name and commit.name != name:
+            tx.save_alias(commit.actor.identity, commit.kind, commit.name, record.id)
+        return record
+
+    @staticmethod
+    def _free_name(tx: Transaction, tenant: str, commit: Commit, default: str) -> str:
+        """The client's name for a new record, unless somebody else's record has it: then the client's name becomes an alias."""
+        return commit.name if commit.name and not tx.name_taken(tenant, commit.kind, commit.name) else default
+
+    def _split_off(self, tx: Transaction, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], series: Record, actor: Actor, who: Reader) -> None:
+        """Store the changed occurrences of a series as appointments of their own (rule 72), each under a UID made of its day."""
+        for suffix, value, leftovers in stand_alone:
+            uid = f"{series.uid}-{suffix}"
+            if tx.with_uid(series.tenant, Kind.APPOINTMENTS, who.principals(Kind.APPOINTMENTS, self._policy), uid):
+                continue
+            new_id = self._crm.new_id(series.tenant, Kind.APPOINTMENTS)
+            value_in_crm = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
+            assert isinstance(value_in_crm, Appointment)
+            commit = Commit(
+                actor=actor, kind=Kind.APPOINTMENTS, record=None, record_id=new_id, value=value_in_crm, leftovers=leftovers, uid=uid, name="", action="created"
+            )
+            self._commit(tx, commit, who)
+
+    def _report(self, tx: Transaction, deviation: str, record: Record, actor: Actor) -> None:
+        """Tell the administrator (log) and the user (page) that what is stored deviates from what the device sent (rule 74)."""
+        if not deviation:
+            return
+        login = actor.identity.user
+        logger.warning("record %s of %s@%s deviates from what the device sent: %s", record.id, login, record.tenant, deviation)
+        tx.add_audit(
+            AuditLine(at=self._clock(), tenant=record.tenant, login=login, actor=f"{actor.face} {actor.device}".strip(), event="deviation", detail=f"{record.id}: {deviation}")
+        )
+
+
+def reader_of_tenant(tx: Transaction, identity: Identity) -> Reader:
+    """A reader for the CRM's side, where the acting user need not exist; raises NotFound for an unknown tenant."""
+    tenant = tx.tenant(identity.tenant)
+    if tenant is None:
+        raise NotFound(f"There is no tenant {identity.tenant!r}; make it with `tenant add`.")
+    return Reader(tenant=tenant, user=tx.user(identity) or rights.nobody(identity))
+
+
+def summarise(value: Value, who: Reader) -> Summary:
+    """The columns of a value."""
+    if isinstance(value, Contact):
+        return contacts.summary(value)
+    if isinstance(value, Appointment):
+        return appointments.summary(value, who.zone)
+    assert isinstance(value, Task)
+    return tasks.summary(value, who.zone)

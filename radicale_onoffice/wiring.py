@@ -1,0 +1,89 @@
+"""Composition root: from Radicale's configuration to one Office per process.
+
+Radicale constructs the storage and the rights plugin twice per process, and the auth and web plugins beside them; all get the same Office.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from passlib.context import CryptContext
+
+from radicale_onoffice import formats, options
+from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.feeds import Feeds
+from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.ports import Rendered, Store
+from radicale_onoffice.core.records import Records
+from radicale_onoffice.core.settings import Settings
+from radicale_onoffice.crm.embedded import Embedded
+from radicale_onoffice.options import Configuration
+from radicale_onoffice.stores.sql import open_store
+
+# RFC 9106 4, second recommended option is 64 MiB; OWASP's minimum for argon2id is 19 MiB with two passes, which a small server can bear.
+OWASP_ARGON2ID = {"argon2__type": "ID", "argon2__memory_cost": 19456, "argon2__time_cost": 2, "argon2__parallelism": 1}
+HASHES_AT_ONCE = 2  # argon2 takes a core and 19 MiB each; more at once would let wrong passwords starve everybody else
+
+_offices: dict[str, Office] = {}
+_building = threading.Lock()
+
+
+class Hasher:
+    """passlib's context with argon2id, at most ``HASHES_AT_ONCE`` at a time."""
+
+    def __init__(self, **settings: object):
+        self._context = CryptContext(schemes=["argon2"], **(settings or OWASP_ARGON2ID))
+        self._places = threading.BoundedSemaphore(HASHES_AT_ONCE)
+
+    def hash(self, password: str) -> str:
+        """A new hash."""
+        with self._places:
+            return self._context.hash(password)
+
+    def verify(self, password: str, stored: str) -> bool:
+        """True if the password is the hash's."""
+        with self._places:
+            return self._context.verify(password, stored)
+
+    def needs_update(self, stored: str) -> bool:
+        """True if the hash was made with weaker settings than today's."""
+        return self._context.needs_update(stored)
+
+
+def utc_now() -> datetime:
+    """The clock of a running server."""
+    return datetime.now(UTC)
+
+
+def office(configuration: Configuration) -> Office:
+    """The process's Office for the database that the configuration names."""
+    url = configuration.get("storage", "onoffice_database")
+    with _building:
+        if url not in _offices:
+            _offices[url] = build(configuration, open_store(url))
+        return _offices[url]
+
+
+def forget(url: str) -> None:
+    """Close the Office of a database, at the end of a process."""
+    with _building:
+        found = _offices.pop(url, None)
+    if found is not None:
+        found.store.close()
+
+
+def build(configuration: Configuration, store: Store) -> Office:
+    """Wire a core over a store; applies migrations unless the configuration says not to."""
+    if configuration.get("storage", "onoffice_migrate"):
+        store.migrate()
+    return assemble(
+        store,
+        policy=options.policy_from(configuration),
+        default_tenant=configuration.get("storage", "onoffice_tenant"),
+        memo_seconds=configuration.get("auth", "onoffice_memo_seconds"),
+        session_hours=configuration.get("web", "onoffice_session_hours"),
+    )
