@@ -35,6 +35,6 @@ def _words(prop: Element) -> list[str] | None:
     if len(matches) != len(list(prop)) or not matches:
         return None
     words = [(match.text or "").casefold() for match in matches]
-    plain = all(word.isascii() and word.isprintable() and not set(word) & set(",;:\\\"") for word in words)
+    plain = all(word.isascii() and word.isprintable() and not set(word) & set(',;:\\"') for word in words)
     negated = any(match.get("negate-condition") == "yes" for match in matches)
     return None if negated or not plain else words

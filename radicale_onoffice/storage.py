@@ -236,7 +236,18 @@ class Folder(BaseCollection):
         record = self._put(href, item, text, seen)
         if not formats.says_the_same(text, record.text):
             answers.drop_etag()
-        offer = Offer(record.id, record.version, href, record.uid, record.etag, record.text, record.starts, record.ends, record.recurring, int(record.modified.timestamp()))
+        offer = Offer(
+            record.id,
+            record.version,
+            href,
+            record.uid,
+            record.etag,
+            record.text,
+            record.starts,
+            record.ends,
+            record.recurring,
+            int(record.modified.timestamp()),
+        )
         return self.item(offer), self.item(seen) if seen else None
 
     @translated
@@ -312,7 +323,9 @@ class Folder(BaseCollection):
         removed = {META.get(name, f"dav:{name}") for name in before if name not in props and name not in fixed}
         with self._office.store.writing() as tx:
             saved = {name: value for name, value in tx.folder_properties(self._identity, self._kind).items() if name not in removed}
-            tx.save_folder_properties(self._identity, self._kind, saved | {META.get(name, f"dav:{name}"): value for name, value in changed.items()})
+            tx.save_folder_properties(
+                self._identity, self._kind, saved | {META.get(name, f"dav:{name}"): value for name, value in changed.items()}
+            )
 
 
 def parse_token(token: str) -> Cursor:

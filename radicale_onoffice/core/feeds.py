@@ -44,7 +44,9 @@ class Feeds:
         feed = self.refresh(identity, kind, scope)
         return Cursor(feed.epoch, feed.seq)
 
-    def changes(self, identity: Identity, kind: Kind, since: Cursor | None, *, scope: str = DEFAULT, limit: int | None = None) -> tuple[Cursor, Sequence[Entry]]:
+    def changes(
+        self, identity: Identity, kind: Kind, since: Cursor | None, *, scope: str = DEFAULT, limit: int | None = None
+    ) -> tuple[Cursor, Sequence[Entry]]:
         """Entries that changed after ``since`` in seq order, and the cursor behind the last of them; raises CursorInvalid."""
         feed = self.refresh(identity, kind, scope)
         if since is not None and not (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq):
@@ -115,7 +117,13 @@ class Feeds:
         policy = self._policy
         numbers = {
             Kind.CONTACTS: (policy.include_archived,),
-            Kind.APPOINTMENTS: (policy.window_past_months, policy.window_future_months, policy.max_appointments, policy.include_cancelled, policy.include_completed),
+            Kind.APPOINTMENTS: (
+                policy.window_past_months,
+                policy.window_future_months,
+                policy.max_appointments,
+                policy.include_cancelled,
+                policy.include_completed,
+            ),
             Kind.TASKS: (policy.max_tasks, policy.task_completed_days),
         }
         return f"{who.tenant.timezone} {numbers[kind]} {sorted(who.principals(kind, policy))}"
@@ -124,7 +132,9 @@ class Feeds:
     def _is_fresh(feed: Feed, change: int, basis: str, now: datetime) -> bool:
         return feed.change == change and feed.basis == basis and now.timestamp() < feed.valid_until
 
-    def _bring_up_to_date(self, tx: Transaction, feed: Feed, who: Reader, kind: Kind, scope: str, change: int, basis: str, now: datetime) -> Feed:
+    def _bring_up_to_date(
+        self, tx: Transaction, feed: Feed, who: Reader, kind: Kind, scope: str, change: int, basis: str, now: datetime
+    ) -> Feed:
         wanted: Mapping[str, Member]
         if kind is Kind.CONTACTS and feed.change and feed.basis == basis:
             changed = tx.changed(who.identity.tenant, kind, who.principals(kind, self._policy), feed.change)
@@ -167,7 +177,11 @@ class Feeds:
         """The members that rules 48-55 choose for this window, at most ``max_appointments``."""
         # U18 wants both edges inclusive; the columns are half-open, and an appointment of no length has to count, too.
         found = tx.members(
-            who.identity, Kind.APPOINTMENTS, who.principals(Kind.APPOINTMENTS, self._policy), starts_before=span.ends + 1, ends_after=span.begins - 1
+            who.identity,
+            Kind.APPOINTMENTS,
+            who.principals(Kind.APPOINTMENTS, self._policy),
+            starts_before=span.ends + 1,
+            ends_after=span.begins - 1,
         )
         by_id = {member.record_id: member for member in found if self.is_offerable(who, Kind.APPOINTMENTS, member)}
         series = [member.record_id for member in by_id.values() if member.recurring]

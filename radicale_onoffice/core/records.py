@@ -133,7 +133,16 @@ class Records:
         raise Conflict(expect, None)
 
     def _put_once(
-        self, actor: Actor, kind: Kind, draft: Draft, record_id: str | None, uid: str | None, name: str | None, base: Base | None, expect: int | None, reach: str | None
+        self,
+        actor: Actor,
+        kind: Kind,
+        draft: Draft,
+        record_id: str | None,
+        uid: str | None,
+        name: str | None,
+        base: Base | None,
+        expect: int | None,
+        reach: str | None,
     ) -> Record:
         with self._store.reading() as tx:
             who = reader(tx, actor.identity)
@@ -167,7 +176,9 @@ class Records:
             self._report(tx, outcome.deviation, stored, actor)
         return stored
 
-    def _target(self, tx: Transaction, who: Reader, kind: Kind, record_id: str | None, uid: str | None, name: str | None) -> tuple[Record | None, bool]:
+    def _target(
+        self, tx: Transaction, who: Reader, kind: Kind, record_id: str | None, uid: str | None, name: str | None
+    ) -> tuple[Record | None, bool]:
         """The record that a put means, and whether it comes back to this reader after having been taken off the device.
 
         A client that makes "new" what it once deleted (same UID) gets its record back instead of a twin: an unsynchronised
@@ -304,7 +315,15 @@ class Records:
     @staticmethod
     def _next(actor: Actor, record: Record, value: Value, leftovers: Leftovers, action: str) -> Commit:
         return Commit(
-            actor=actor, kind=record.kind, record=record, record_id=record.id, value=value, leftovers=leftovers, uid=record.uid, name=record.name, action=action
+            actor=actor,
+            kind=record.kind,
+            record=record,
+            record_id=record.id,
+            value=value,
+            leftovers=leftovers,
+            uid=record.uid,
+            name=record.name,
+            action=action,
         )
 
     def _commit(self, tx: Transaction, commit: Commit, who: Reader) -> Record:
@@ -344,7 +363,9 @@ class Records:
         """The client's name for a new record, unless somebody else's record has it: then the client's name becomes an alias."""
         return commit.name if commit.name and not tx.name_taken(tenant, commit.kind, commit.name) else default
 
-    def _split_off(self, tx: Transaction, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], series: Record, actor: Actor, who: Reader) -> None:
+    def _split_off(
+        self, tx: Transaction, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], series: Record, actor: Actor, who: Reader
+    ) -> None:
         """Store the changed occurrences of a series as appointments of their own (rule 72), each under a UID made of its day."""
         for suffix, value, leftovers in stand_alone:
             uid = f"{series.uid}-{suffix}"
@@ -354,7 +375,15 @@ class Records:
             value_in_crm = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
             assert isinstance(value_in_crm, Appointment)
             commit = Commit(
-                actor=actor, kind=Kind.APPOINTMENTS, record=None, record_id=new_id, value=value_in_crm, leftovers=leftovers, uid=uid, name="", action="created"
+                actor=actor,
+                kind=Kind.APPOINTMENTS,
+                record=None,
+                record_id=new_id,
+                value=value_in_crm,
+                leftovers=leftovers,
+                uid=uid,
+                name="",
+                action="created",
             )
             self._commit(tx, commit, who)
 
@@ -365,7 +394,14 @@ class Records:
         login = actor.identity.user
         logger.warning("record %s of %s@%s deviates from what the device sent: %s", record.id, login, record.tenant, deviation)
         tx.add_audit(
-            AuditLine(at=self._clock(), tenant=record.tenant, login=login, actor=f"{actor.face} {actor.device}".strip(), event="deviation", detail=f"{record.id}: {deviation}")
+            AuditLine(
+                at=self._clock(),
+                tenant=record.tenant,
+                login=login,
+                actor=f"{actor.face} {actor.device}".strip(),
+                event="deviation",
+                detail=f"{record.id}: {deviation}",
+            )
         )
 
 

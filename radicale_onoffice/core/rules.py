@@ -35,7 +35,9 @@ class Outcome:
     stand_alone: tuple[tuple[str, Appointment, Leftovers], ...] = ()  # (day as YYYYMMDD, value, leftovers)
 
 
-def apply(draft: Draft, current: Record | None, base: Base | None, who: Reader, policy: Policy, now: datetime, *, returning: bool) -> Outcome:
+def apply(
+    draft: Draft, current: Record | None, base: Base | None, who: Reader, policy: Policy, now: datetime, *, returning: bool
+) -> Outcome:
     """Decide what a device's draft makes of the current record (None: a new one).
 
     ``returning`` tells that the reader had taken the record off the device and now puts it back.
@@ -60,13 +62,17 @@ def _contact(draft: ContactDraft, current: Contact | None, had: Contact | None, 
         fresh = replace(draft.value, entries=(), sync_users=(user,))
         merged, had = fresh, Contact()
     else:
-        merged = replace(merging.merge(had, draft.value, current), entries=current.entries, sync_users=current.sync_users, archived=current.archived)
+        merged = replace(
+            merging.merge(had, draft.value, current), entries=current.entries, sync_users=current.sync_users, archived=current.archived
+        )
     if returning:
         merged = replace(merged, sync_users=tuple(sorted({*merged.sync_users, user})))
     return Outcome(value=slots.assign(merged, had, draft.sent, draft.touched, region=who.tenant.region, policy=policy))
 
 
-def _appointment(draft: AppointmentDraft, current: Appointment | None, had: Appointment | None, who: Reader, policy: Policy, returning: bool) -> Outcome:
+def _appointment(
+    draft: AppointmentDraft, current: Appointment | None, had: Appointment | None, who: Reader, policy: Policy, returning: bool
+) -> Outcome:
     user = who.identity.user
     deviation = ""
     series: Recurrence | None = None
@@ -86,7 +92,9 @@ def _appointment(draft: AppointmentDraft, current: Appointment | None, had: Appo
     if returning:
         value = replace(value, participants=tuple(sorted({*value.participants, user})))
     stand_alone = tuple(
-        (f"{override.day:%Y%m%d}", _of_series(override.appointment, value), override.leftovers) for override in overrides if override.day not in known_days
+        (f"{override.day:%Y%m%d}", _of_series(override.appointment, value), override.leftovers)
+        for override in overrides
+        if override.day not in known_days
     )
     # Told once: a device that sends the stored form back, or leaves the rule alone, asks for nothing new.
     unchanged = had is not None and had.recurrence == value.recurrence

@@ -1,0 +1,213 @@
+"""Tenants, users, doors, page sessions, settings, audit and folder properties in SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Row, bindparam, delete, select, update
+
+from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, Kind, PageSession, Tenant, User, UserState
+from radicale_onoffice.stores import tables
+from radicale_onoffice.stores.statements import Part, from_micros, insert, to_micros
+
+TENANT = select(tables.tenants).where(tables.tenants.c.name == bindparam("name"))
+USER = select(tables.users).where(tables.users.c.tenant == bindparam("tenant"), tables.users.c.login == bindparam("login"))
+ATTEMPTS = select(tables.attempts).where(
+    tables.attempts.c.tenant == bindparam("tenant"),
+    tables.attempts.c.login == bindparam("login"),
+    tables.attempts.c.door == bindparam("door"),
+)
+SETTING = select(tables.settings.c.value).where(tables.settings.c.key == bindparam("key"))
+PROPERTIES = select(tables.folder_properties.c.properties).where(
+    tables.folder_properties.c.tenant == bindparam("tenant"),
+    tables.folder_properties.c.login == bindparam("login"),
+    tables.folder_properties.c.kind == bindparam("kind"),
+)
+IDENTITY = ("tenant", "login")
+OF_A_USER = (tables.attempts, tables.page_sessions, tables.feeds, tables.aliases, tables.folder_properties)
+
+
+def _where(identity: Identity) -> dict[str, str]:
+    return {"tenant": identity.tenant, "login": identity.user}
+
+
+def _user(row: Row) -> User:
+    return User(
+        identity=Identity(row.tenant, row.login),
+        password=row.password,
+        password_changed=from_micros(row.password_changed),
+        state=UserState(row.state),
+        sync_right=row.sync_right,
+        switches=frozenset(Kind(word) for word in json.loads(row.switches)),
+        other_channels=frozenset(Kind(word) for word in json.loads(row.other_channels)),
+        rights=frozenset(json.loads(row.rights)),
+        groups=tuple(json.loads(row.groups)),
+        admin=row.admin,
+        language=row.language,
+    )
+
+
+def _attempts(row: Row) -> Attempts:
+    return Attempts(
+        failures=row.failures, locked_at=from_micros(row.locked_at), last_at=from_micros(row.last_at), last_address=row.last_address
+    )
+
+
+class AccountsPart(Part):
+    """Everything about who may come in."""
+
+    def tenant(self, name: str) -> Tenant | None:
+        row = self._connection.execute(TENANT, {"name": name}).one_or_none()
+        return Tenant(name=row.name, module=row.module, timezone=row.timezone, region=row.region) if row else None
+
+    def tenants(self) -> Sequence[Tenant]:
+        rows = self._connection.execute(select(tables.tenants).order_by(tables.tenants.c.name))
+        return [Tenant(name=row.name, module=row.module, timezone=row.timezone, region=row.region) for row in rows]
+
+    def save_tenant(self, tenant: Tenant) -> None:
+        self._save(
+            tables.tenants, ("name",), {"name": tenant.name, "module": tenant.module, "timezone": tenant.timezone, "region": tenant.region}
+        )
+
+    def user(self, identity: Identity) -> User | None:
+        row = self._connection.execute(USER, _where(identity)).one_or_none()
+        return _user(row) if row else None
+
+    def users(self, tenant: str) -> Sequence[User]:
+        rows = self._connection.execute(select(tables.users).where(tables.users.c.tenant == tenant).order_by(tables.users.c.login))
+        return [_user(row) for row in rows]
+
+    def save_user(self, user: User) -> None:
+        row = {
+            **_where(user.identity),
+            "password": user.password,
+            "password_changed": to_micros(user.password_changed),
+            "state": user.state.value,
+            "sync_right": user.sync_right,
+            "switches": json.dumps(sorted(user.switches)),
+            "other_channels": json.dumps(sorted(user.other_channels)),
+            "rights": json.dumps(sorted(user.rights)),
+            "groups": json.dumps(user.groups),
+            "admin": user.admin,
+            "language": user.language,
+        }
+        self._save(tables.users, IDENTITY, row)
+
+    def remove_user(self, identity: Identity) -> bool:
+        for table in OF_A_USER:
+            self._connection.execute(delete(table).where(table.c.tenant == identity.tenant, table.c.login == identity.user))
+        users = tables.users.c
+        return bool(
+            self._connection.execute(delete(tables.users).where(users.tenant == identity.tenant, users.login == identity.user)).rowcount
+        )
+
+    # ------------------------------------------------------------------ doors
+
+    def attempts(self, identity: Identity, door: Door) -> Attempts:
+        row = self._connection.execute(ATTEMPTS, {**_where(identity), "door": door.value}).one_or_none()
+        return _attempts(row) if row else Attempts()
+
+    def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]:
+        columns = tables.attempts.c
+        query = select(tables.attempts).where(columns.tenant == tenant, columns.door == door.value, columns.locked_at.is_not(None))
+        return [(Identity(row.tenant, row.login), _attempts(row)) for row in self._connection.execute(query.order_by(columns.login))]
+
+    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
+        row = {**_where(identity), "door": door.value, "failures": 1, "locked_at": None, "last_at": to_micros(at), "last_address": address}
+        statement = insert(tables.attempts, is_sqlite=self._is_sqlite)
+        counted = {
+            "failures": tables.attempts.c.failures + 1,
+            "last_at": statement.excluded.last_at,
+            "last_address": statement.excluded.last_address,
+        }
+        statement = statement.on_conflict_do_update(index_elements=[*IDENTITY, "door"], set_=counted).returning(*tables.attempts.c)
+        return _attempts(self._connection.execute(statement, row).one())
+
+    def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
+        columns = tables.attempts.c
+        mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.door == door.value, columns.locked_at.is_(None))
+        return bool(self._connection.execute(update(tables.attempts).where(*mine).values(locked_at=to_micros(at))).rowcount)
+
+    def clear_attempts(self, identity: Identity, door: Door) -> bool:
+        was_locked = self.attempts(identity, door).locked_at is not None
+        columns = tables.attempts.c
+        mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.door == door.value)
+        self._connection.execute(delete(tables.attempts).where(*mine))
+        return was_locked
+
+    # ------------------------------------------------------------------ pages
+
+    def page_session(self, token_digest: str) -> PageSession | None:
+        row = self._connection.execute(
+            select(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest)
+        ).one_or_none()
+        if row is None:
+            return None
+        created, expires = from_micros(row.created), from_micros(row.expires)
+        assert created is not None
+        assert expires is not None
+        identity = Identity(row.tenant, row.login)
+        return PageSession(token_digest=token_digest, identity=identity, csrf=row.csrf, created=created, expires=expires, notice=row.notice)
+
+    def save_page_session(self, session: PageSession) -> None:
+        row = {
+            "token_digest": session.token_digest,
+            **_where(session.identity),
+            "csrf": session.csrf,
+            "created": to_micros(session.created),
+            "expires": to_micros(session.expires),
+            "notice": session.notice,
+        }
+        self._save(tables.page_sessions, ("token_digest",), row)
+
+    def remove_page_session(self, token_digest: str) -> None:
+        self._connection.execute(delete(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest))
+
+    def remove_page_sessions(self, identity: Identity) -> None:
+        columns = tables.page_sessions.c
+        self._connection.execute(delete(tables.page_sessions).where(columns.tenant == identity.tenant, columns.login == identity.user))
+
+    def prune_page_sessions(self, now: datetime) -> None:
+        self._connection.execute(delete(tables.page_sessions).where(tables.page_sessions.c.expires <= to_micros(now)))
+
+    # --------------------------------------------------------------- settings
+
+    def setting(self, key: str) -> str | None:
+        return self._connection.execute(SETTING, {"key": key}).scalar_one_or_none()
+
+    def save_setting(self, key: str, value: str | None) -> None:
+        if value is None:
+            self._connection.execute(delete(tables.settings).where(tables.settings.c.key == key))
+        else:
+            self._save(tables.settings, ("key",), {"key": key, "value": value})
+
+    def add_audit(self, line: AuditLine) -> None:
+        row = {
+            "at": to_micros(line.at),
+            "tenant": line.tenant,
+            "login": line.login,
+            "actor": line.actor,
+            "event": line.event,
+            "detail": line.detail,
+        }
+        self._connection.execute(tables.audit.insert(), row)
+
+    def audit(self, tenant: str, limit: int) -> Sequence[AuditLine]:
+        columns = tables.audit.c
+        query = select(tables.audit).where(columns.tenant == tenant).order_by(columns.id.desc()).limit(limit)
+        found = []
+        for row in self._connection.execute(query):
+            at = from_micros(row.at)
+            assert at is not None
+            found.append(AuditLine(at=at, tenant=row.tenant, login=row.login, actor=row.actor, event=row.event, detail=row.detail))
+        return found
+
+    def folder_properties(self, identity: Identity, kind: Kind) -> Mapping[str, str]:
+        found = self._connection.execute(PROPERTIES, {**_where(identity), "kind": kind.value}).scalar_one_or_none()
+        return json.loads(found) if found else {}
+
+    def save_folder_properties(self, identity: Identity, kind: Kind, properties: Mapping[str, str]) -> None:
+        row = {**_where(identity), "kind": kind.value, "properties": json.dumps(dict(properties), ensure_ascii=False)}
+        self._save(tables.folder_properties, (*IDENTITY, "kind"), row)

@@ -1,0 +1,190 @@
+"""The one SQL schema. Moments are POSIX microseconds; JSON is text that ``values`` reads and writes."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _identity() -> tuple[Column[str], Column[str]]:
+    return Column("tenant", Text, primary_key=True), Column("login", Text, primary_key=True)
+
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("module", Boolean, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("region", Text, nullable=False),
+)
+
+# Apart from tenants, because every write of a tenant locks its row until commit.
+counters = Table("counters", metadata, Column("tenant", Text, primary_key=True), Column("change", BigInteger, nullable=False))
+
+users = Table(
+    "users",
+    metadata,
+    *_identity(),
+    Column("password", Text, nullable=False),
+    Column("password_changed", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("sync_right", Boolean, nullable=False),
+    Column("switches", Text, nullable=False),
+    Column("other_channels", Text, nullable=False),
+    Column("rights", Text, nullable=False),
+    Column("groups", Text, nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("language", Text, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    *_identity(),
+    Column("door", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("locked_at", BigInteger),
+    Column("last_at", BigInteger),
+    Column("last_address", Text, nullable=False),
+)
+
+page_sessions = Table(
+    "page_sessions",
+    metadata,
+    Column("token_digest", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("csrf", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("notice", Text, nullable=False),
+    Index(None, "tenant", "login"),
+)
+
+settings = Table("settings", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "tenant", "id"),
+)
+
+folder_properties = Table(
+    "folder_properties", metadata, *_identity(), Column("kind", Text, primary_key=True), Column("properties", Text, nullable=False)
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("change", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("leftovers", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("starts", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("recurring", Boolean, nullable=False),
+    Column("modified", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    UniqueConstraint("tenant", "kind", "name"),
+    Index(None, "tenant", "kind", "uid"),
+)
+
+# Whom a record concerns. A row that no longer applies stays, inactive, at the change number at which it stopped to.
+audience = Table(
+    "audience",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("principal", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("change", BigInteger, nullable=False),
+    Index(None, "tenant", "kind", "principal", "change"),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    *_identity(),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("record_id", Text, nullable=False),
+    Index(None, "tenant", "login", "kind", "record_id"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor_tenant", Text, nullable=False),
+    Column("actor_login", Text, nullable=False),
+    Column("face", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("leftovers", Text, nullable=False),
+    Index(None, "at"),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("change", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("oldest", BigInteger, nullable=False),
+    UniqueConstraint("tenant", "login", "kind", "scope"),
+)
+
+feed_entries = Table(
+    "feed_entries",
+    metadata,
+    Column("feed_id", Integer, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("live_since", BigInteger, nullable=False),
+    Column("gone_since", BigInteger, nullable=False),
+    Column("gone_at", BigInteger, nullable=False),
+    Index(None, "feed_id", "seq"),
+    Index(None, "feed_id", "name"),
+)
