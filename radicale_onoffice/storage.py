@@ -220,7 +220,7 @@ class Folder(BaseCollection):
         """When the newest of the offered records changed."""
         return http_date(max((offer.modified for offer in self._listing()), default=0))
 
-    def serialize(self, vcf_to_ics: bool = False, ShareActions: Mapping[str, Any] | None = None) -> str:  # noqa: ARG002, N803 - the host's
+    def serialize(self, vcf_to_ics: bool = False, ShareActions: Mapping[str, Any] | None = None) -> str:  # noqa: ARG002 - the host's
         """The whole folder as one text, streamed from the stored texts under ``serve``."""
         texts = (offer.text for offer in self._listing())
         pieces = whole.addressbook(texts) if self._kind is Kind.CONTACTS else whole.calendar(texts, str(self.get_meta("D:displayname")))

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options
 from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.feeds import Feeds
-from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
-from radicale_onoffice.core.ports import Rendered, Store
+from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.core.ports import Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
 from radicale_onoffice.crm.embedded import Embedded
@@ -87,3 +87,51 @@ def build(configuration: Configuration, store: Store) -> Office:
         memo_seconds=configuration.get("auth", "onoffice_memo_seconds"),
         session_hours=configuration.get("web", "onoffice_session_hours"),
     )
+
+
+def assemble(
+    store: Store,
+    *,
+    policy: Policy,
+    default_tenant: str,
+    clock: Callable[[], datetime] = utc_now,
+    hasher: Hasher | None = None,
+    memo_seconds: int = 300,
+    session_hours: int = 12,
+) -> Office:
+    """An Office over a store, with everything else as given; tests hand in a fixed clock and a cheap hasher."""
+    feeds = Feeds(store, policy, clock, new_epoch)
+    crm = Embedded()
+    accounts = Accounts(
+        store=store,
+        policy=policy,
+        clock=clock,
+        hasher=hasher or Hasher(),
+        default_tenant=default_tenant,
+        new_token=new_token,
+        memo_seconds=memo_seconds,
+        session_hours=session_hours,
+    )
+    records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
+    settings = Settings(store, policy, clock, new_epoch)
+    return Office(
+        store=store,
+        crm=crm,
+        policy=policy,
+        clock=clock,
+        default_tenant=default_tenant,
+        accounts=accounts,
+        settings=settings,
+        feeds=feeds,
+        records=records,
+    )
+
+
+def new_epoch() -> str:
+    """A name that no feed has had."""
+    return secrets.token_hex(8)
+
+
+def new_token() -> str:
+    """A secret that cannot be guessed."""
+    return secrets.token_urlsafe(32)

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.model import (
     Actor,
@@ -91,8 +92,9 @@ class Offer(NamedTuple):
 class Summary(NamedTuple):
     """What the core says of a value for its columns, so that windows and feeds need not load values.
 
-    ``audience`` are the principals that the record concerns: "u:NAME" for a user, "g:NAME" for a group. ``mark`` is one word that decides
-    whether it is offered at all: "", "archived", "cancelled", "completed", "done"; ``owner`` the only user who may see it if it is private, else "".
+    ``audience`` are the principals that the record concerns: "u:NAME" for a user, "g:NAME" for a group. ``mark`` is one word that
+    decides whether it is offered at all: "", "archived", "cancelled", "completed", "done:DAY"; ``owner`` the only user who may see
+    it if it is private, else "".
     """
 
     audience: frozenset[str]
@@ -264,4 +266,6 @@ class Rendered(NamedTuple):
 class Renderer(Protocol):
     """Makes the DAV text of a value; implemented by ``formats`` and handed in by ``wiring``."""
 
-    def __call__(self, kind: Kind, value: Value, leftovers: Leftovers, *, uid: str, modified: datetime) -> Rendered: ...
+    def __call__(
+        self, kind: Kind, value: Value, leftovers: Leftovers, *, uid: str, modified: datetime, zone: ZoneInfo, region: str
+    ) -> Rendered: ...

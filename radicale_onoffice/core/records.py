@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from radicale_onoffice.core import appointments, contacts, rights, rules, tasks
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach, Refused
+from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.model import (
@@ -32,7 +32,7 @@ from radicale_onoffice.core.model import (
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, Offer, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, Offer, Rendered, Renderer, Store, Summary, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class Records:
             raise Conflict(expect, current.version)
         outcome = rules.apply(draft, current, base, who, self._policy, self._clock(), returning=returning)
         leftovers = draft.leftovers
-        if current is not None and outcome.value == current.value and self._same_form(current, leftovers):
+        if current is not None and outcome.value == current.value and self._same_form(current, leftovers, who):
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
         value = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
@@ -216,9 +216,9 @@ class Records:
         if owner is not None:
             raise DuplicateUid(commit.uid, owner.name)
 
-    def _same_form(self, current: Record, leftovers: Leftovers) -> bool:
+    def _same_form(self, current: Record, leftovers: Leftovers, who: Reader) -> bool:
         """True if the record would look the same with these leftovers, but for the lines that every client rewrites."""
-        rendered = self._render(current.kind, current.value, leftovers, uid=current.uid, modified=current.modified)
+        rendered = self._text(current.kind, current.value, leftovers, current.uid, current.modified, who)
         return leftovers.rule == current.leftovers.rule and rules.same_text(rendered.text, current.text)
 
     def _demand_reach(self, actor: Actor, kind: Kind, record: Record, reach: str | None) -> None:
@@ -331,7 +331,7 @@ class Records:
         tenant, now = commit.actor.identity.tenant, self._clock()
         summary = summarise(commit.value, who)
         before = commit.record
-        rendered = self._render(commit.kind, commit.value, commit.leftovers, uid=commit.uid, modified=now)
+        rendered = self._text(commit.kind, commit.value, commit.leftovers, commit.uid, now, who)
         default_name = f"{commit.record_id}{EXTENSIONS[commit.kind]}"
         name = before.name if before else self._free_name(tx, tenant, commit, default_name)
         record = Record(
@@ -357,6 +357,9 @@ class Records:
         if commit.name and commit.name != name:
             tx.save_alias(commit.actor.identity, commit.kind, commit.name, record.id)
         return record
+
+    def _text(self, kind: Kind, value: Value, leftovers: Leftovers, uid: str, modified: datetime, who: Reader) -> Rendered:
+        return self._render(kind, value, leftovers, uid=uid, modified=modified, zone=who.zone, region=who.tenant.region)
 
     @staticmethod
     def _free_name(tx: Transaction, tenant: str, commit: Commit, default: str) -> str:

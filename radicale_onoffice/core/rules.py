@@ -42,18 +42,19 @@ def apply(
 
     ``returning`` tells that the reader had taken the record off the device and now puts it back.
     """
-    had = base.value if base else (current.value if current else None)
+    stored = current.value if current else None
+    had = base.value if base else stored
     if isinstance(draft, ContactDraft):
-        assert had is None or isinstance(had, Contact)
-        assert current is None or isinstance(current.value, Contact)
-        return _contact(draft, current.value if current else None, had, who, policy, returning)
+        assert isinstance(had, Contact | None)
+        assert isinstance(stored, Contact | None)
+        return _contact(draft, stored, had, who, policy, returning)
     if isinstance(draft, AppointmentDraft):
-        assert had is None or isinstance(had, Appointment)
-        assert current is None or isinstance(current.value, Appointment)
-        return _appointment(draft, current.value if current else None, had, who, policy, returning)
-    assert had is None or isinstance(had, Task)
-    assert current is None or isinstance(current.value, Task)
-    return _task(draft, current.value if current else None, had, who, now, returning)
+        assert isinstance(had, Appointment | None)
+        assert isinstance(stored, Appointment | None)
+        return _appointment(draft, stored, had, who, policy, returning)
+    assert isinstance(had, Task | None)
+    assert isinstance(stored, Task | None)
+    return _task(draft, stored, had, who, now, returning)
 
 
 def _contact(draft: ContactDraft, current: Contact | None, had: Contact | None, who: Reader, policy: Policy, returning: bool) -> Outcome:

@@ -13,8 +13,6 @@ from radicale_onoffice.formats import appointments, contacts, tasks
 from radicale_onoffice.formats.leftovers import Context
 from radicale_onoffice.formats.lines import unfold
 
-DEFAULT_ZONE = ZoneInfo("Europe/Berlin")
-
 
 def load(kind: Kind, text: str, base: Base | None, *, zone: ZoneInfo, region: str) -> Draft:
     """What a client's text asks for, given what the client had; raises BadRequest."""
@@ -24,19 +22,18 @@ def load(kind: Kind, text: str, base: Base | None, *, zone: ZoneInfo, region: st
     return appointments.load(text, base, context) if kind is Kind.APPOINTMENTS else tasks.load(text, base, context)
 
 
-def render(
-    kind: Kind, value: Value, leftovers: Leftovers, *, uid: str, modified: datetime, zone: ZoneInfo = DEFAULT_ZONE, region: str = "DE"
-) -> Rendered:
+def render(kind: Kind, value: Value, leftovers: Leftovers, *, uid: str, modified: datetime, zone: ZoneInfo, region: str) -> Rendered:
     """The text of a value and its etag, a quoted digest of the text (ports.Renderer)."""
     context = Context(zone=zone, region=region, uid=uid, modified=modified)
-    if isinstance(value, Contact):
+    if kind is Kind.CONTACTS:
+        assert isinstance(value, Contact)
         text = contacts.render(value, leftovers, context)
-    elif isinstance(value, Appointment):
+    elif kind is Kind.APPOINTMENTS:
+        assert isinstance(value, Appointment)
         text = appointments.render(value, leftovers, context)
     else:
         assert isinstance(value, Task)
         text = tasks.render(value, leftovers, context)
-    assert kind is not None
     return Rendered(text, f'"{sha256(text.encode()).hexdigest()[:32]}"')
 
 

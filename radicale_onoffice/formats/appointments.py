@@ -20,7 +20,6 @@ from radicale_onoffice.core.model import (
     Frequency,
     Leftovers,
     Override,
-    Recurrence,
     Series,
     Weekday,
 )

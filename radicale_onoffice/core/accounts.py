@@ -1,0 +1,294 @@
+"""Who may come in: logins, passwords, the lock, maintenance and page sessions (rules 7, 86-97).
+
+One reading transaction decides the usual sign-in: user, lock and maintenance are read live, so that a lock, a closed gate or maintenance
+acts at once in all processes; only the password check, which is slow on purpose, is remembered. The memo's key is a keyed digest of the
+login, the password and the stored hash, so that it dies with a change of the password.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from radicale_onoffice.core import lockout
+from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, SignInRefused
+from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, PageSession, User
+from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.core.ports import Store
+
+logger = logging.getLogger(__name__)
+
+MAX_LOGIN, MAX_PASSWORD = 255, 1024  # characters
+MEMO_SIZE = 10_000
+MAINTENANCE_KEY = "maintenance"
+
+
+class Hasher(Protocol):
+    """Makes and checks password hashes; slow on purpose."""
+
+    def hash(self, password: str) -> str: ...
+    def verify(self, password: str, stored: str) -> bool: ...
+    def needs_update(self, stored: str) -> bool: ...
+
+
+Verify = Callable[[str, str], bool]  # login, password -> right? for a foreign password backend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where an attempt comes from, for the log."""
+
+    address: str = ""
+    face: str = ""
+    device: str = ""
+
+
+class Accounts:
+    """Sign-in and everything around it; safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        hasher: Hasher,
+        default_tenant: str,
+        new_token: Callable[[], str],
+        memo_seconds: int = 300,
+        session_hours: int = 12,
+    ):
+        self._store, self._policy, self._clock, self._hasher = store, policy, clock, hasher
+        self.default_tenant, self._new_token = default_tenant, new_token
+        self._memo: OrderedDict[bytes, datetime] = OrderedDict()
+        self._memo_lock, self._memo_key = threading.Lock(), new_token().encode()
+        self._memo_life, self._session_life = timedelta(seconds=memo_seconds), timedelta(hours=session_hours)
+        # What an unknown login is checked against, so that it costs what a known one does.
+        self._nobodys_hash = hasher.hash(new_token())
+
+    # --------------------------------------------------------------- logins
+
+    def resolve(self, login: str) -> Identity:
+        """The identity that a login names: ``user``, ``user@tenant``, ``tenant\\user`` or ``tenant/user`` (U44); case-sensitive (rule 7)."""
+        for separator in "\\/":
+            tenant, found, user = login.partition(separator)
+            if found:
+                return Identity(tenant, user)
+        user, found, tenant = login.rpartition("@")
+        if not found:
+            return Identity(self.default_tenant, login)
+        with self._store.reading() as tx:
+            is_tenant = tx.tenant(tenant) is not None
+        return Identity(tenant, user) if is_tenant else Identity(self.default_tenant, login)
+
+    def login_name(self, identity: Identity) -> str:
+        """The one canonical login: ``user`` in the default tenant, else ``user@tenant``."""
+        return identity.user if identity.tenant == self.default_tenant else f"{identity.user}@{identity.tenant}"
+
+    # -------------------------------------------------------------- sign in
+
+    def sign_in(self, login: str, password: str, origin: Origin, *, door: Door = Door.SYNC, verify: Verify | None = None) -> User:
+        """The user behind a login and a password.
+
+        ``verify`` asks a foreign backend instead of the stored hash. Raises SignInRefused, whatever the reason, and Maintenance or
+        another Unavailable, which never count as a failure (rule 94).
+        """
+        now = self._clock()
+        if not self._is_sane(login, MAX_LOGIN):
+            raise SignInRefused
+        identity = self.resolve(login)
+        with self._store.reading() as tx:
+            maintenance = tx.setting(MAINTENANCE_KEY) if door is Door.SYNC else None
+            user, attempts = tx.user(identity), tx.attempts(identity, door)
+        if maintenance:
+            raise _maintenance(maintenance)
+        if lockout.is_closed(door, attempts, self._policy, now):
+            raise SignInRefused
+        if not self._is_right(user, login, password, verify, now):
+            self._count(identity, door, origin, attempts, now)
+            raise SignInRefused
+        assert user is not None
+        if attempts.failures:
+            with self._store.writing() as writing:
+                writing.clear_attempts(identity, door)
+        return user
+
+    @staticmethod
+    def _is_sane(text: str, most: int) -> bool:
+        return 0 < len(text) <= most and text.isprintable()
+
+    def _is_right(self, user: User | None, login: str, password: str, verify: Verify | None, now: datetime) -> bool:
+        if not 0 < len(password) <= MAX_PASSWORD or "\0" in password:
+            return False
+        stored = user.password if user and user.password and verify is None else self._nobodys_hash
+        key = hmac.digest(self._memo_key, "\0".join((login, password, stored)).encode("utf-8", "surrogatepass"), "sha256")
+        if user is not None and self._is_remembered(key, now):
+            return not self._is_expired(user, now)
+        right = verify(login, password) if verify else self._hasher.verify(password, stored)
+        # An unknown user pays for the check, too, and can never pass it.
+        if not right or user is None or (verify is None and not user.password):
+            return False
+        self._remember(key, now)
+        if verify is None and self._hasher.needs_update(stored):
+            self._rehash(user, password)
+        return not self._is_expired(user, now)
+
+    def _is_expired(self, user: User, now: datetime) -> bool:
+        days = self._policy.password_max_age_days
+        return bool(days) and user.password_changed is not None and now > user.password_changed + timedelta(days=days)
+
+    def _is_remembered(self, key: bytes, now: datetime) -> bool:
+        with self._memo_lock:
+            known = self._memo.get(key)
+            return known is not None and now < known + self._memo_life
+
+    def _remember(self, key: bytes, now: datetime) -> None:
+        with self._memo_lock:
+            self._memo[key] = now
+            self._memo.move_to_end(key)
+            while len(self._memo) > MEMO_SIZE:
+                self._memo.popitem(last=False)
+
+    def _rehash(self, user: User, password: str) -> None:
+        stored = self._hasher.hash(password)
+        with self._store.writing() as tx:
+            now = tx.user(user.identity)
+            if now is not None and now.password == user.password:
+                tx.save_user(replace(now, password=stored))
+
+    def _count(self, identity: Identity, door: Door, origin: Origin, before: Attempts, now: datetime) -> None:
+        with self._store.writing() as tx:
+            if lockout.has_expired(before, self._policy, now):
+                tx.clear_attempts(identity, door)
+            attempts = tx.add_failure(identity, door, now, origin.address)
+            crossed = lockout.crosses(door, attempts, self._policy) and tx.lock(identity, door, now)
+            if crossed:
+                detail = f"after {attempts.failures} wrong passwords, last from {origin.address} {origin.device}"
+                tx.add_audit(
+                    AuditLine(
+                        at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=_printable(detail)
+                    )
+                )
+        if crossed:
+            logger.warning(
+                "sync access locked: login=%s address=%s face=%s device=%s failures=%d (unlock: page, or `radicale-onoffice user unlock`)",
+                *map(_printable, (self.login_name(identity), origin.address, origin.face, origin.device)),
+                attempts.failures,
+            )
+
+    # ---------------------------------------------------------- administration
+
+    def is_locked(self, identity: Identity) -> bool:
+        """True while sync is refused for the login."""
+        with self._store.reading() as tx:
+            return lockout.is_locked(tx.attempts(identity, Door.SYNC), self._policy, self._clock())
+
+    def unlock(self, identity: Identity, by: str) -> bool:
+        """Open the sync lock; True if it was locked (rule 88, U42)."""
+        now = self._clock()
+        with self._store.writing() as tx:
+            was_locked = tx.clear_attempts(identity, Door.SYNC)
+            if was_locked:
+                tx.add_audit(AuditLine(at=now, tenant=identity.tenant, login=identity.user, actor=by, event="unlocked"))
+        if was_locked:
+            logger.info("sync access unlocked: login=%s by=%s", _printable(self.login_name(identity)), _printable(by))
+        return was_locked
+
+    def save_user(self, user: User, password: str | None, by: str) -> None:
+        """Create or change a user; a new password ends memo and page sessions. Raises BadRequest, NotFound."""
+        if password is not None:
+            _demand_password(password)
+            user = replace(user, password=self._hasher.hash(password), password_changed=self._clock())
+        if not self._is_sane(user.identity.user, MAX_LOGIN) or set(user.identity.user) & set("/\\:,'\"*?"):
+            raise BadRequest("A user name has 1 to 255 printable characters without / \\ : , ' \" * ?")
+        with self._store.writing() as tx:
+            if tx.tenant(user.identity.tenant) is None:
+                raise NotFound(f"There is no tenant {user.identity.tenant!r}; make it with `tenant add`.")
+            known = tx.user(user.identity)
+            tx.save_user(user)
+            if password is not None:
+                tx.remove_page_sessions(user.identity)
+            event = "password changed" if known and password is not None else "changed" if known else "created"
+            tx.add_audit(AuditLine(at=self._clock(), tenant=user.identity.tenant, login=user.identity.user, actor=by, event=event))
+
+    def remove_user(self, identity: Identity, by: str) -> bool:
+        """Remove a user with all that is the user's own; records stay. False if there was none."""
+        with self._store.writing() as tx:
+            tx.add_audit(AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event="removed"))
+            return tx.remove_user(identity)
+
+    # ------------------------------------------------------------- maintenance
+
+    def maintenance(self) -> Maintenance | None:
+        """The maintenance that is on, as the error that clients get."""
+        with self._store.reading() as tx:
+            text = tx.setting(MAINTENANCE_KEY)
+        return _maintenance(text) if text else None
+
+    def set_maintenance(self, message: str | None, retry_after: int = 600) -> None:
+        """Switch maintenance on with a message, or off with None."""
+        text = None if message is None else json.dumps({"message": message, "retry_after": retry_after, "since": self._clock().isoformat()})
+        with self._store.writing() as tx:
+            tx.save_setting(MAINTENANCE_KEY, text)
+
+    # ------------------------------------------------------------ page sessions
+
+    def open_page_session(self, user: User) -> str:
+        """A new session; returns the token for the cookie."""
+        token, now = self._new_token(), self._clock()
+        session = PageSession(
+            token_digest=_digest(token), identity=user.identity, csrf=self._new_token(), created=now, expires=now + self._session_life
+        )
+        with self._store.writing() as tx:
+            tx.prune_page_sessions(now)
+            tx.save_page_session(session)
+        return token
+
+    def page_session(self, token: str) -> PageSession | None:
+        """The session of a cookie, None if there is none or it has expired."""
+        with self._store.reading() as tx:
+            session = tx.page_session(_digest(token))
+        return session if session and session.expires > self._clock() else None
+
+    def notice(self, session: PageSession, text: str) -> None:
+        """Leave a line for the session's next page."""
+        with self._store.writing() as tx:
+            tx.save_page_session(replace(session, notice=text))
+
+    def take_notice(self, session: PageSession) -> str:
+        """The line that was left, once (rule 89)."""
+        if session.notice:
+            self.notice(session, "")
+        return session.notice
+
+    def close_page_session(self, session: PageSession) -> None:
+        """End a session."""
+        with self._store.writing() as tx:
+            tx.remove_page_session(session.token_digest)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _printable(text: str) -> str:
+    """Text from outside in a form that cannot forge a log line."""
+    return "".join(character if character.isprintable() else "?" for character in text)[:200]
+
+
+def _demand_password(password: str) -> None:
+    if not 0 < len(password) <= MAX_PASSWORD or "\0" in password:
+        raise BadRequest(f"A password has 1 to {MAX_PASSWORD} characters.")
+
+
+def _maintenance(text: str) -> Maintenance:
+    data = json.loads(text)
+    return Maintenance(data["message"], int(data["retry_after"]), datetime.fromisoformat(data["since"]))

@@ -1,0 +1,1 @@
+"""The CRM behind the store."""
