@@ -219,3 +219,12 @@ STORAGE_RULES = (
     "feed_days",
     "history_days",
 )
+
+
+def declared(configuration: Any) -> Any:
+    """A copy of Radicale's configuration that knows our options, whichever plugin declares them first."""
+    try:
+        return configuration.copy(SCHEMA)
+    except ValueError:
+        # Radicale's word for options that are declared already; a wrong option or value is a RuntimeError.
+        return configuration.copy()

@@ -19,7 +19,7 @@ class Rights(BaseRights):
     """Each user reads the root and the own principal, and reads or writes the own folders; all else is as if it were not there."""
 
     def __init__(self, configuration):
-        super().__init__(configuration.copy(options.SCHEMA))
+        super().__init__(options.declared(configuration))
         self._policy = options.policy_from(self.configuration)
 
     def authorization(self, user: str, user_groups: set[str], path: str) -> str:

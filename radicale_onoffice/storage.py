@@ -100,11 +100,11 @@ class Root(BaseCollection):
         """No items."""
         return [(href, None) for href in hrefs]
 
-    def delete(self, href: str | None = None) -> None:  # noqa: ARG002 - the host's signature
+    def delete(self, href: str | None = None) -> None:
         """A principal is not deleted over DAV."""
         leave(Refused("A user's folders cannot be deleted here."))
 
-    def set_meta(self, props: Mapping[str, str]) -> None:  # noqa: ARG002 - the host's signature
+    def set_meta(self, props: Mapping[str, str]) -> None:
         """A principal has no properties to set."""
         raise ValueError(leave(Refused("The properties of a principal cannot be changed here.")))
 
@@ -220,7 +220,7 @@ class Folder(BaseCollection):
         """When the newest of the offered records changed."""
         return http_date(max((offer.modified for offer in self._listing()), default=0))
 
-    def serialize(self, vcf_to_ics: bool = False, ShareActions: Mapping[str, Any] | None = None) -> str:  # noqa: ARG002 - the host's
+    def serialize(self, vcf_to_ics: bool = False, ShareActions: Mapping[str, Any] | None = None) -> str:
         """The whole folder as one text, streamed from the stored texts under ``serve``."""
         texts = (offer.text for offer in self._listing())
         pieces = whole.addressbook(texts) if self._kind is Kind.CONTACTS else whole.calendar(texts, str(self.get_meta("D:displayname")))
@@ -342,11 +342,11 @@ class Storage(BaseStorage):
     _is_collision_free = _supports_unicode = _supports_trailing_whitespace = _supports_problematic_chars = True
 
     def __init__(self, configuration):
-        super().__init__(configuration.copy(options.SCHEMA))
+        super().__init__(options.declared(configuration))
         self._office = wiring.office(self.configuration)
         self._locks = [threading.Lock() for _ in range(LOCKS)]
 
-    def discover(self, path, depth="0", child_context_manager=None, user_groups=frozenset()):  # noqa: ARG002 - the host's signature
+    def discover(self, path, depth="0", child_context_manager=None, user_groups=frozenset()):
         """The object at a path, then with ``depth`` its children; nothing if it does not exist or its gate is closed."""
         login, folder, name = paths.split(path)
         if not folder:
@@ -384,7 +384,7 @@ class Storage(BaseStorage):
         return [Folder(self._office, login, identity, kind) for kind in kinds]
 
     @contextmanager
-    def acquire_lock(self, mode: str, user: str = "", *args: Any, **kwargs: Any) -> Iterator[None]:  # noqa: ARG002 - the host's signature
+    def acquire_lock(self, mode: str, user: str = "", *args: Any, **kwargs: Any) -> Iterator[None]:
         """For writing: one request of a user at a time in this process, and a memory of what it saw. Reading takes no lock."""
         if mode != "w":
             yield
@@ -396,11 +396,11 @@ class Storage(BaseStorage):
         finally:
             _writing.reset(token)
 
-    def create_collection(self, href, items=None, props=None):  # noqa: ARG002 - the host's signature
+    def create_collection(self, href, items=None, props=None):
         """Folders are the CRM's; a PUT of a whole one would replace every record."""
         raise ValueError(leave(Refused("Folders cannot be made or replaced here; each user has contacts, calendar and tasks.")))
 
-    def move(self, item, to_collection, to_href):  # noqa: ARG002 - the host's signature
+    def move(self, item, to_collection, to_href):
         """An item's path never changes (rule 12)."""
         raise ValueError(leave(Refused("Items cannot be moved or renamed here.")))
 

@@ -40,7 +40,8 @@ def must_wait(attempts: Attempts, policy: Policy, now: datetime) -> bool:
     if attempts.failures < policy.lock_after or attempts.last_at is None:
         return False
     doublings = min(attempts.failures - policy.lock_after, 10)
-    return now < attempts.last_at + min(COOL_OFF * 2**doublings, COOL_OFF_MOST)
+    wait: timedelta = min(COOL_OFF * (1 << doublings), COOL_OFF_MOST)
+    return now < attempts.last_at + wait
 
 
 def is_closed(door: Door, attempts: Attempts, policy: Policy, now: datetime) -> bool:

@@ -18,15 +18,15 @@ def encoded(number: int, length: int) -> str:
 class Embedded:
     """ports.Crm without anything behind it."""
 
-    def new_id(self, tenant: str, kind: Kind) -> str:  # noqa: ARG002 - another CRM numbers by tenant and kind
+    def new_id(self, tenant: str, kind: Kind) -> str:
         """Milliseconds since 1970 and 40 random bits: never reused, and new records sort last."""
         return encoded(time.time_ns() // 1_000_000, 9) + encoded(secrets.randbits(40), 8)
 
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Value:  # noqa: ARG002 - ports.Crm
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Value:
         """Nothing is changed on the way."""
         return value
 
-    def update(self, actor: Actor, record: Record, value: Value) -> Value:  # noqa: ARG002 - ports.Crm
+    def update(self, actor: Actor, record: Record, value: Value) -> Value:
         """Nothing is changed on the way."""
         return value
 

@@ -326,8 +326,7 @@ def _original_rule(series: Series | None, component: Component, context: Context
     stored = _stored_rule(component, context)
     if isinstance(stored, str) or stored is None:
         return series.text
-    assert base is None or isinstance(base.value, Appointment)
-    if base is None or base.value.recurrence is None:
+    if base is None or not isinstance(base.value, Appointment) or base.value.recurrence is None:
         return ""
     return base.leftovers.rule if stored == replace(base.value.recurrence, exceptions=()) else ""
 

@@ -16,7 +16,7 @@ V = TypeVar("V", Appointment, Task)
 PRIVATE = ("PRIVATE", "CONFIDENTIAL")
 
 
-def text_row(name: str, field: str, kind: Callable[..., V]) -> Part[V]:  # noqa: ARG001 - the kind only tells mypy which table the row is for
+def text_row(name: str, field: str, kind: Callable[..., V]) -> Part[V]:
     """A row for a plain text property."""
     return Part(
         fields=(field,),
@@ -28,7 +28,7 @@ def text_row(name: str, field: str, kind: Callable[..., V]) -> Part[V]:  # noqa:
     )
 
 
-def private_row(kind: Callable[..., V]) -> Part[V]:  # noqa: ARG001 - see text_row
+def private_row(kind: Callable[..., V]) -> Part[V]:
     """CLASS: private or confidential on one side, private on the other."""
     return Part(
         fields=("private",),
@@ -40,7 +40,7 @@ def private_row(kind: Callable[..., V]) -> Part[V]:  # noqa: ARG001 - see text_r
     )
 
 
-def type_row(kind: Callable[..., V]) -> Part[V]:  # noqa: ARG001 - see text_row
+def type_row(kind: Callable[..., V]) -> Part[V]:
     """CATEGORIES: the first one is the record's type (Art); a client's further ones stay its own."""
 
     def read(component: Component, _: Context) -> str:
@@ -48,7 +48,7 @@ def type_row(kind: Callable[..., V]) -> Part[V]:  # noqa: ARG001 - see text_row
         return split(found.value, ",")[0].strip() if found else ""
 
     def write(value: V, component: Component, _: Context) -> list[Any]:
-        more = [word for found in component.lines("CATEGORIES") for word in split(found.value, ",")][1:]
+        more: list[str] = [word for found in component.lines("CATEGORIES") for word in split(found.value, ",")][1:]
         words = [*([value.type] if value.type else []), *more]
         return [line("CATEGORIES", ",".join(escape(word) for word in words))] if words else []
 

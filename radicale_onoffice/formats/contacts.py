@@ -202,7 +202,7 @@ def _text(name: str, field: str) -> Part[Contact]:
         read=lambda component, _: text_of(component.first(name)),
         want=lambda contact, _: getattr(contact, field),
         write=lambda contact, component, _: (
-            [line(name, escape(getattr(contact, field)))] + component.lines(name)[1:]
+            [line(name, escape(getattr(contact, field))), *component.lines(name)[1:]]
             if getattr(contact, field)
             else component.lines(name)[1:]
         ),

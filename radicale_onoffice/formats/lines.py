@@ -153,7 +153,9 @@ def fold(raw: str) -> str:
     """The line with CRLF, folded at 75 octets without cutting a character (RFC 5545 3.1)."""
     if len(raw) <= 75 and (raw.isascii() or len(raw.encode()) <= 75):
         return raw + "\r\n"
-    pieces, size, current = [], 0, []
+    pieces: list[str] = []
+    current: list[str] = []
+    size = 0
     for character in raw:
         width = 1 if character < "\x80" else len(character.encode())
         if size + width > 75:

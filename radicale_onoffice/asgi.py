@@ -1,0 +1,135 @@
+"""The one-port application: DAV and pages through Radicale, discovery, health and metrics (design: one process, one port)."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from pathlib import Path
+
+from a2wsgi import WSGIMiddleware
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from radicale import config as radicale_config
+from radicale import log as radicale_log
+from radicale.app import Application
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from radicale_onoffice import __version__, options, wiring
+from radicale_onoffice.core.errors import Unavailable
+from radicale_onoffice.core.office import Office
+from radicale_onoffice.host import PreciseAnswers
+
+WORKERS = 16  # threads that answer DAV requests; each holds at most one database connection
+METHODS = ["GET", "HEAD", "OPTIONS", "PROPFIND", "POST", "PUT"]
+OURS = ("storage", "auth", "rights", "web")
+LOOPBACK = ("127.0.0.1", "::1")
+
+logger = logging.getLogger(__name__)
+
+
+class ConfigurationError(Exception):
+    """The configuration file cannot be used; the text says why and what to do."""
+
+
+def load_configuration(paths: str):
+    """Radicale's configuration with our options declared, from files separated by ``:``. Raises ConfigurationError."""
+    for path in paths.split(":"):
+        if not path.startswith("?") and not Path(path).expanduser().is_file():
+            raise ConfigurationError(f"There is no configuration file {path}.")
+    try:
+        configuration = radicale_config.load(radicale_config.parse_compound_paths(paths))
+        for section in OURS:
+            wanted = f"radicale_onoffice.{section}"
+            if configuration.get(section, "type") != wanted:
+                raise ConfigurationError(f"The section [{section}] of {paths} needs `type = {wanted}`.")
+        return options.declared(configuration)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(f"The configuration {paths} cannot be used: {error}") from error
+
+
+class Metrics:
+    """What /metrics tells."""
+
+    def __init__(self, office: Office):
+        self._office = office
+        self.registry = CollectorRegistry()
+        self._requests = Counter("onoffice_requests", "Requests by method and status", ("method", "status"), registry=self.registry)
+        self._seconds = Histogram("onoffice_request_seconds", "Duration of requests", ("method",), registry=self.registry)
+        self._records = Gauge("onoffice_records", "Records kept", ("tenant", "kind"), registry=self.registry)
+        self._locked = Gauge("onoffice_locked_logins", "Logins whose sync is locked", ("tenant",), registry=self.registry)
+        self._maintenance = Gauge("onoffice_maintenance", "1 while maintenance is on", registry=self.registry)
+
+    def observe(self, method: str, status: int, seconds: float) -> None:
+        """Count one request; an invented method must not make a new time series."""
+        known = method if method in (*METHODS, "REPORT", "DELETE", "PROPPATCH", "MKCALENDAR", "MKCOL", "MOVE") else "other"
+        self._requests.labels(known, status).inc()
+        self._seconds.labels(known).observe(seconds)
+
+    def text(self) -> bytes:
+        """Prometheus' text form, with what the database says now."""
+        from radicale_onoffice.core.model import Door
+
+        with self._office.store.reading() as tx:
+            for tenant in tx.tenants():
+                for kind, number in tx.counts(tenant.name).items():
+                    self._records.labels(tenant.name, kind).set(number)
+                self._locked.labels(tenant.name).set(len(tx.locked(tenant.name, Door.SYNC)))
+        self._maintenance.set(self._office.accounts.maintenance() is not None)
+        return generate_latest(self.registry)
+
+
+def application(configuration) -> Starlette:
+    """The ASGI application over a configuration that ``load_configuration`` made."""
+    radicale_log.setup()
+    radicale_log.set_level(
+        configuration.get("logging", "level"),
+        configuration.get("logging", "backtrace_on_debug"),
+        configuration.get("logging", "trace_filter"),
+    )
+    office = wiring.office(configuration)
+    metrics = Metrics(office)
+    # The lock does what Radicale's pauses are for, and a pause holds a worker (host.py).
+    configuration.update({"auth": {"delay": "0"}, "server": {"delay_on_error": "0"}}, "serve", privileged=True)
+    radicale = PreciseAnswers(
+        Application(configuration), max_body=configuration.get("server", "max_content_length"), observe=metrics.observe
+    )
+    token = configuration.get("web", "onoffice_metrics_token")
+
+    async def healthz(_request: Request) -> Response:
+        return await run_in_threadpool(_health, office)
+
+    async def metrics_page(request: Request) -> Response:
+        if not _may_see_metrics(request, token):
+            return PlainTextResponse("Metrics are for this machine, or for a bearer of onoffice_metrics_token.\n", 403)
+        return Response(await run_in_threadpool(metrics.text), media_type=CONTENT_TYPE_LATEST)
+
+    async def well_known(_request: Request) -> Response:
+        return RedirectResponse("/", 301)
+
+    routes = [
+        Route("/healthz", healthz),
+        Route("/metrics", metrics_page),
+        Route("/.well-known/caldav", well_known, methods=METHODS),
+        Route("/.well-known/carddav", well_known, methods=METHODS),
+        Mount("/", WSGIMiddleware(radicale, workers=WORKERS)),
+    ]
+    return Starlette(routes=routes)
+
+
+def _health(office: Office) -> Response:
+    try:
+        maintenance = office.accounts.maintenance()
+    except Unavailable as error:
+        return JSONResponse(
+            {"status": "down", "database": str(error), "version": __version__}, 503, {"Retry-After": str(error.retry_after)}
+        )
+    return JSONResponse({"status": "maintenance" if maintenance else "ok", "database": "ok", "version": __version__})
+
+
+def _may_see_metrics(request: Request, token: str) -> bool:
+    if token:
+        return hmac.compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode())
+    return request.client is not None and request.client.host in LOOPBACK and "x-forwarded-for" not in request.headers

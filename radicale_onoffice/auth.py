@@ -1,0 +1,92 @@
+"""Radicale's auth plugin: passwords go through the core, so that lock, gates and maintenance hold whoever checks them.
+
+The host gives a plugin no way to answer 503: under ``serve`` the precise answer is left for the wrapper, under stock Radicale the
+exception becomes a 500, which unlike a 401 makes no phone ask for its password again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+from contextvars import ContextVar
+from http.cookies import CookieError, SimpleCookie
+
+from radicale import auth as radicale_auth
+
+from radicale_onoffice import answers, errors, options, wiring
+from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.errors import SignInRefused, Unavailable
+from radicale_onoffice.core.model import Face
+
+logger = logging.getLogger(__name__)
+
+COOKIE = "onoffice_session"
+BACKEND_DOWN = 60  # seconds until a client is to try again
+_user_agent: ContextVar[str] = ContextVar("user_agent", default="")
+
+
+class Auth(radicale_auth.BaseAuth):
+    """The entry that Radicale loads."""
+
+    def __init__(self, configuration):
+        super().__init__(options.declared(configuration))
+        self._accounts = wiring.office(self.configuration).accounts
+        self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")
+        self._session_word = secrets.token_hex(32)
+        backend = self.configuration.get("auth", "onoffice_password_backend")
+        self._backend = None if backend == "local" else load_backend(backend, self.configuration)
+
+    def get_external_login(self, environ):
+        """A page with a session cookie is signed in by it, so that the page is open while sync is locked (rule 87)."""
+        _user_agent.set(environ.get("HTTP_USER_AGENT", ""))
+        if not environ.get("PATH_INFO", "").startswith("/.web"):
+            return ()
+        session = self._accounts.page_session(session_token(environ))
+        return (self._accounts.login_name(session.identity), self._session_word) if session else ()
+
+    def _login_ext(self, login, password, context):
+        if hmac.compare_digest(password.encode("utf-8", "surrogatepass"), self._session_word.encode()):
+            return login
+        origin = Origin(address=self._address(context), face=Face.DAV, device=answers.device() or _user_agent.get())
+        try:
+            user = self._accounts.sign_in(login, password, origin, verify=self._ask_backend if self._backend else None)
+        except SignInRefused:
+            return ""
+        except Unavailable as error:
+            answers.leave_error(error, errors.answer_for(error))
+            if answers.exchange.get() is not None:
+                return ""
+            raise
+        return self._accounts.login_name(user.identity)
+
+    def _address(self, context) -> str:
+        forwarded = getattr(context, "x_remote_addr", "") if self._trusts_proxy else ""
+        return forwarded or getattr(context, "remote_addr", "") or ""
+
+    def _ask_backend(self, login: str, password: str) -> bool:
+        """True if the foreign backend knows the password; a backend that is down never counts as a wrong password."""
+        identity = self._accounts.resolve(login)
+        try:
+            return bool(self._backend._login(identity.user, password))
+        except Exception as error:
+            logger.error("password backend failed: %s", error)
+            raise Unavailable("The password server does not answer; try again later.", BACKEND_DOWN) from error
+
+
+def load_backend(name: str, configuration):
+    """One of Radicale's own auth types, configured by the same section. Raises ValueError."""
+    if name not in radicale_auth.INTERNAL_TYPES or name in ("none", "denyall"):
+        known = ", ".join(word for word in radicale_auth.INTERNAL_TYPES if word not in ("none", "denyall"))
+        raise ValueError(f"onoffice_password_backend must be local or one of {known}, not {name!r}")
+    module = __import__(f"radicale.auth.{name}", fromlist=["Auth"])
+    return module.Auth(configuration)
+
+
+def session_token(environ) -> str:
+    """The session cookie of a request, "" if there is none."""
+    try:
+        morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""

@@ -1,0 +1,1 @@
+"""Templates, texts and the style sheet of the pages."""

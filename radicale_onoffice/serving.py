@@ -1,0 +1,51 @@
+"""Running the one-port server: sockets, TLS, signals."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import uvicorn
+
+from radicale_onoffice import asgi, wiring
+
+GRACE = 30  # seconds that running requests get on SIGTERM
+KEEP_ALIVE = 75  # seconds; longer than a proxy's usual 60, so that the proxy closes first
+NO_OPTIMIZE = "RADICALE_ONOFFICE_NO_OPTIMIZE"
+
+
+def optimized() -> bool:
+    """True if Python leaves asserts out: Radicale spends nearly half of its time per listed item in them."""
+    return sys.flags.optimize > 0
+
+
+def run_optimized() -> None:
+    """Start this very command again with ``python -O``, unless it runs so already or the environment forbids it."""
+    if optimized() or os.environ.get(NO_OPTIMIZE):
+        return
+    os.environ[NO_OPTIMIZE] = "1"  # whatever -O does, it is tried once
+    os.execv(sys.executable, [sys.executable, "-O", "-m", "radicale_onoffice.cli", *sys.argv[1:]])  # noqa: S606 - ourselves, no shell
+
+
+def serve(paths: str, *, host: str | None, port: int | None, certificate: str | None = None, key: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; running requests finish. Raises ConfigurationError, ValueError and Unavailable before it listens."""
+    configuration = asgi.load_configuration(paths)
+    configured_host, configured_port = configuration.get("server", "hosts")[0]
+    application = asgi.application(configuration)
+    try:
+        uvicorn.run(
+            application,
+            host=host or configured_host,
+            port=port if port is not None else int(configured_port),
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=configuration.get("auth", "onoffice_trust_proxy"),
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+            lifespan="off",
+        )
+    finally:
+        wiring.forget(configuration.get("storage", "onoffice_database"))

@@ -1,0 +1,66 @@
+"""Fixtures: a fixed clock, a cheap hasher, a store in a temporary file, and the application over both."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from radicale_onoffice import wiring
+from radicale_onoffice.core.model import Identity, Tenant, User
+from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.stores.sql import open_store
+
+START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # 09:30 in Berlin, a Sunday two weeks before the clocks change
+
+
+class FixedClock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now: datetime = START):
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return FixedClock()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path):
+    return f"sqlite:///{tmp_path}/office.db"
+
+
+@pytest.fixture
+def cheap_hasher():
+    """argon2 with the least that it can be; only for tests."""
+    return wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1)
+
+
+@pytest.fixture
+def make_office(sqlite_url, clock, cheap_hasher):
+    """An Office of tenant "t" with the users "anna" and "bert", password "secret" each."""
+    made = []
+
+    def make(policy: Policy | None = None):
+        store = open_store(sqlite_url)
+        store.migrate()
+        office = wiring.assemble(store, policy=policy or Policy(), default_tenant="t", clock=clock, hasher=cheap_hasher)
+        made.append(office)
+        with store.writing() as tx:
+            tx.save_tenant(Tenant(name="t"))
+        for name in ("anna", "bert"):
+            office.accounts.save_user(User(identity=Identity("t", name)), "secret", "test")
+        return office
+
+    yield make
+    for office in made:
+        office.store.close()
+
+
+@pytest.fixture
+def office(make_office):
+    return make_office()
