@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 
 from radicale_onoffice import __version__, options, wiring
 from radicale_onoffice.core.errors import Unavailable
+from radicale_onoffice.core.model import Door
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.host import PreciseAnswers
 
@@ -70,8 +71,6 @@ class Metrics:
 
     def text(self) -> bytes:
         """Prometheus' text form, with what the database says now."""
-        from radicale_onoffice.core.model import Door
-
         with self._office.store.reading() as tx:
             for tenant in tx.tenants():
                 for kind, number in tx.counts(tenant.name).items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from radicale_onoffice.core import recurrence
 from radicale_onoffice.core.model import Appointment, AppointmentStatus
 from radicale_onoffice.core.ports import Summary
 
@@ -53,8 +54,6 @@ MARKS = {AppointmentStatus.CANCELLED: "cancelled", AppointmentStatus.COMPLETED: 
 
 def summary(appointment: Appointment, zone: ZoneInfo) -> Summary:
     """Columns of an appointment; a series spans from its first to its last occurrence."""
-    from radicale_onoffice.core import recurrence
-
     starts, ends = span(appointment, zone)
     if appointment.recurrence is not None:
         starts, ends = recurrence.bounds(appointment, zone)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from radicale_onoffice.core import appointments, contacts, rights, rules, tasks
 from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach
@@ -22,6 +22,7 @@ from radicale_onoffice.core.model import (
     Base,
     Contact,
     Draft,
+    Face,
     HistoryLine,
     Identity,
     Kind,
@@ -36,6 +37,7 @@ from radicale_onoffice.core.ports import Crm, Offer, Rendered, Renderer, Store, 
 
 logger = logging.getLogger(__name__)
 
+DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an import of the administrator has none
 TRIES = 5  # a write that carries no expected version is merged again when somebody else was faster
 MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
 EXTENSIONS: Mapping[Kind, str] = {Kind.CONTACTS: ".vcf", Kind.APPOINTMENTS: ".ics", Kind.TASKS: ".ics"}
@@ -63,6 +65,7 @@ class Records:
     def __init__(self, *, store: Store, crm: Crm, render: Renderer, policy: Policy, clock: Callable[[], datetime], feeds: Feeds):
         self._store, self._crm, self._render = store, crm, render
         self._policy, self._clock, self._feeds = policy, clock, feeds
+        self._pruned_on: date | None = None
 
     # ------------------------------------------------------------- finding
 
@@ -96,6 +99,13 @@ class Records:
         """All kept versions of a record, oldest first."""
         with self._store.reading() as tx:
             return tx.history(tenant, record_id)
+
+    def everything(self, identity: Identity, kind: Kind) -> Sequence[Offer]:
+        """All records that concern this reader, whatever the window: for an export."""
+        with self._store.reading() as tx:
+            who = reader(tx, identity)
+            members = tx.members(identity, kind, who.principals(kind, self._policy))
+            return tx.offers(identity, kind, [member.record_id for member in members])
 
     def _visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> set[str]:
         members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
@@ -147,7 +157,8 @@ class Records:
         with self._store.reading() as tx:
             who = reader(tx, actor.identity)
             current, returning = self._target(tx, who, kind, record_id, uid, name)
-            rights.demand(who.tenant, who.user, kind, Right.MODIFY if current else Right.CREATE, self._policy)
+            if actor.face in DEVICES:
+                rights.demand(who.tenant, who.user, kind, Right.MODIFY if current else Right.CREATE, self._policy)
         if current is not None and not returning:
             self._demand_reach(actor, kind, current, reach)
         if current is not None and expect is not None and current.version != expect:
@@ -174,6 +185,7 @@ class Records:
             stored = self._commit(tx, commit, who)
             self._split_off(tx, outcome.stand_alone, stored, actor, who)
             self._report(tx, outcome.deviation, stored, actor)
+        self._prune_daily()
         return stored
 
     def _target(
@@ -389,6 +401,15 @@ class Records:
                 action="created",
             )
             self._commit(tx, commit, who)
+
+    def _prune_daily(self) -> None:
+        """Drop versions that are kept no longer; the first write of a day pays for it, in a transaction of its own."""
+        now = self._clock()
+        if self._pruned_on == now.date():
+            return
+        self._pruned_on = now.date()
+        with self._store.writing() as tx:
+            tx.prune_history(now - timedelta(days=self._policy.history_days))
 
     def _report(self, tx: Transaction, deviation: str, record: Record, actor: Actor) -> None:
         """Tell the administrator (log) and the user (page) that what is stored deviates from what the device sent (rule 74)."""

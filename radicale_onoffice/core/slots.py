@@ -70,7 +70,7 @@ def give_slot(contact: Contact, entry_id: int, slot: Slot | None) -> Contact:
     if target is None:
         raise BadRequest(f"The contact has no entry {entry_id}.")
     if slot is not None and slot.kind is not target.kind:
-        raise BadRequest(f"The slot {slot} is for a {slot.kind}, the entry is a {target.kind}.")
+        raise BadRequest(f"The slot {slot} is of the kind {slot.kind}, the entry of the kind {target.kind}.")
     return replace(contact, entries=_moved(contact.entries, entry_id, slot))
 
 

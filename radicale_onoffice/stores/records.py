@@ -215,7 +215,7 @@ class RecordsPart(Part):
 
     def _insert(self, record: Record, row: Mapping[str, Any]) -> None:
         statement = insert(records, is_sqlite=self._is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "id"])
-        if not self._connection.execute(statement, row).rowcount:
+        if self._connection.execute(statement.returning(records.c.id), row).one_or_none() is None:
             self._refuse(record)
 
     def _refuse(self, record: Record) -> None:

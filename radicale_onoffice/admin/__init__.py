@@ -1,0 +1,1 @@
+"""The ``radicale-onoffice`` command, by subject; nothing here decides a rule."""
