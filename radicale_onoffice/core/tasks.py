@@ -51,10 +51,13 @@ def with_client_status(task: Task, status: ClientStatus) -> Task:
         return task
     if status is ClientStatus.COMPLETED:
         return replace(task, status=TaskStatus.COMPLETED, done=True, progress=100)
-    if is_completed(task):
+    was_completed = is_completed(task)
+    if was_completed:
         task = reopen(task)
     if status is ClientStatus.CANCELLED:
         return replace(task, status=TaskStatus.CANCELLED)
+    if was_completed and status is ClientStatus.NEEDS_ACTION:
+        return task
     return replace(task, status=TaskStatus.IN_PROCESS if status is ClientStatus.IN_PROCESS else TaskStatus.NOT_STARTED)
 
 
