@@ -1,0 +1,40 @@
+"""Every field of a value stands in each face's table, or is named there as unmapped with a reason; every error has its answer."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+
+import pytest
+
+from radicale_onoffice import errors as dav_errors
+from radicale_onoffice.core import errors
+from radicale_onoffice.core.model import VALUE_TYPES, Kind
+from radicale_onoffice.formats import appointments, contacts, tasks
+
+TABLES = {
+    Kind.CONTACTS: (contacts.FIELDS, contacts.ENTRY_FIELDS, contacts.UNMAPPED),
+    Kind.APPOINTMENTS: (appointments.FIELDS, (), appointments.UNMAPPED),
+    Kind.TASKS: (tasks.FIELDS, (), tasks.UNMAPPED),
+}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_field_is_mapped_or_has_a_reason(kind):
+    """A new field of the model cannot be forgotten."""
+    parts, more, unmapped = TABLES[kind]
+    mapped = {name for part in parts for name in part.fields} | set(more)
+    names = {field.name for field in fields(VALUE_TYPES[kind])}
+    assert names == mapped | set(unmapped)
+    assert set() == mapped & set(unmapped)
+    assert all(reason.strip() for reason in unmapped.values())
+
+
+def test_every_error_of_the_core_has_an_answer():
+    """An error that no face catches would be a 500."""
+    classes = [
+        one
+        for _, one in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(one, errors.OfficeError) and one is not errors.OfficeError
+    ]
+    assert [] == [one.__name__ for one in classes if not any(base in dav_errors.ANSWERS for base in one.__mro__)]
