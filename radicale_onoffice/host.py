@@ -12,12 +12,23 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from defusedxml import DefusedXmlException, ElementTree
 
 from radicale_onoffice import answers
 from radicale_onoffice.answers import Exchange
 
 logger = logging.getLogger(__name__)
 Observe = Callable[[str, int, float], None]
+# Roots of the methods that have XML; None: the host knows several and refuses the others itself.
+XML_ROOTS: dict[str, set[str] | None] = {
+    "PROPFIND": {"{DAV:}propfind"},
+    "PROPPATCH": {"{DAV:}propertyupdate"},
+    "REPORT": None,
+    "MKCOL": {"{DAV:}mkcol"},
+    "MKCALENDAR": {"{urn:ietf:params:xml:ns:caldav}mkcalendar"},
+}
 REPLACED = {"content-length", "content-type", "content-encoding", "www-authenticate", "etag", "last-modified", "retry-after"}
 
 
@@ -47,6 +58,10 @@ class PreciseAnswers:
         if body is None:
             text = f"The body is larger than the {self._max_body} bytes that are accepted.\n".encode()
             return "413 Content Too Large", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))], [text]
+        wrong = wrong_xml(exchange.method, body)
+        if wrong:
+            text = f"{wrong}\n".encode()
+            return "400 Bad Request", [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))], [text]
         exchange.body = body
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -57,6 +72,20 @@ class PreciseAnswers:
         finally:
             answers.exchange.reset(token)
         return finish(exchange, started[0], started[1], pieces)
+
+
+def wrong_xml(method: str, body: bytes) -> str:
+    """What is wrong with a request's XML, "" if nothing; the host would answer 500 to entities and to a foreign root."""
+    if method not in XML_ROOTS or not body.strip():
+        return ""
+    try:
+        root = ElementTree.fromstring(body, forbid_dtd=True)
+    except DefusedXmlException:
+        return "The XML declares a document type or entities, which no DAV request needs."
+    except (ParseError, ValueError, LookupError) as error:
+        return f"The XML is not well-formed: {error}"
+    wanted = XML_ROOTS[method]
+    return "" if wanted is None or root.tag in wanted else f"The XML's root is {root.tag!r}, which {method} does not know."
 
 
 def read_body(environ: dict[str, Any], limit: int) -> bytes | None:

@@ -63,7 +63,7 @@ class Web(BaseWeb):
         session = self._session(environ)
         if path == "/.web/login" and form is not None:
             return self._login(environ, base_prefix, form)
-        if session is None or form is None or not hmac.compare_digest(form.get("token", ""), session.csrf):
+        if session is None or form is None or not hmac.compare_digest(form.get("token", "").encode(), session.csrf.encode()):
             return 403, dict(HEADERS), self._page(environ, "message.html", base_prefix, key="expired"), None
         if path == "/.web/unlock":
             self._unlock(session)
