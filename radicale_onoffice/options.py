@@ -88,10 +88,15 @@ OPTIONS: tuple[Option, ...] = (
     _option("storage", "crm", one_of(CrmType), "embedded", "The CRM behind the store; embedded: the store is the CRM", "word"),
     _option("storage", "tenant", str, "default", "Tenant of logins that name none"),
     _option(
-        "storage", "window_past", number(0, 120), "1", "Months back that appointments are offered when the client names no period", "months"
+        "storage",
+        "window_past",
+        number(0, 1200),
+        "1",
+        "Months back that appointments are offered when the client names no period",
+        "months",
     ),
     _option("storage", "window_future", number(1, 120), "6", "Months ahead that appointments are offered", "months"),
-    _option("storage", "client_past_max", number(0, 120), "6", "Months back that a phone may ask for", "months"),
+    _option("storage", "client_past_max", number(0, 1200), "6", "Months back that a phone may ask for", "months"),
     _option("storage", "max_appointments", number(1, 10000), "500", "Most appointments offered to one client", "number"),
     _option("storage", "include_cancelled", yes_or_no, "False", "Offer cancelled appointments too", "yes/no"),
     _option("storage", "include_completed", yes_or_no, "True", "Offer completed appointments too", "yes/no"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import uvicorn
@@ -32,6 +33,8 @@ def serve(paths: str, *, host: str | None, port: int | None, certificate: str | 
     configuration = asgi.load_configuration(paths)
     configured_host, configured_port = configuration.get("server", "hosts")[0]
     application = asgi.application(configuration)
+    # uvicorn raises the signal again once the running requests are done: then the database is closed and the exit status is 0.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     try:
         uvicorn.run(
             application,

@@ -1,0 +1,73 @@
+"""A server as administrators run it: the command, a configuration file, a port."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from radicale_onoffice import manual
+
+PATIENCE = 60  # seconds that a server may take to answer on a busy machine
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    """A server in a directory of its own; its users have the password "secret"."""
+
+    def __init__(self, directory: Path, database: str, users: tuple[str, ...] = ("anna",)):
+        self.directory, self.port = directory, free_port()
+        self.config = directory / "radicale.config"
+        text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", database)
+        self.config.write_text(text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = warning"))
+        self.command("tenant", "add", "t")
+        for user in users:
+            self.command("user", "add", user, "--password-stdin", stdin="secret\n")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, *words: str, stdin: str = "", status: int = 0) -> str:
+        """Run an administrator's command against the same configuration."""
+        program = [sys.executable, "-m", "radicale_onoffice.cli", *words, "--config", str(self.config)]
+        done = subprocess.run(program, input=stdin, capture_output=True, text=True, check=False)
+        assert status == done.returncode, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        log = (self.directory / "server.log").open("ab")
+        program = [sys.executable, "-m", "radicale_onoffice.cli", "serve", "--config", str(self.config), "--port", str(self.port)]
+        self.process = subprocess.Popen(program, stdout=log, stderr=log)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+                return
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, (self.directory / "server.log").read_text()
+                time.sleep(0.05)
+        raise AssertionError("The server did not answer.")
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
