@@ -1,0 +1,1 @@
+"""Reproducible benchmarks, ours beside stock Radicale in the same run: ``python -m bench``."""
