@@ -6,7 +6,6 @@ import hmac
 import logging
 from pathlib import Path
 
-from a2wsgi import WSGIMiddleware
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from radicale import config as radicale_config
 from radicale import log as radicale_log
@@ -22,8 +21,8 @@ from radicale_onoffice.core.errors import Unavailable
 from radicale_onoffice.core.model import Door
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.host import PreciseAnswers
+from radicale_onoffice.workers import Workers
 
-WORKERS = 16  # threads that answer DAV requests; each holds at most one database connection
 METHODS = ["GET", "HEAD", "OPTIONS", "PROPFIND", "POST", "PUT"]
 OURS = ("storage", "auth", "rights", "web")
 LOOPBACK = ("127.0.0.1", "::1")
@@ -92,9 +91,8 @@ def application(configuration) -> Starlette:
     metrics = Metrics(office)
     # The lock does what Radicale's pauses are for, and a pause holds a worker (host.py).
     configuration.update({"auth": {"delay": "0"}, "server": {"delay_on_error": "0"}}, "serve", privileged=True)
-    radicale = PreciseAnswers(
-        Application(configuration), max_body=configuration.get("server", "max_content_length"), observe=metrics.observe
-    )
+    limit = configuration.get("server", "max_content_length")
+    radicale = PreciseAnswers(Application(configuration), max_body=limit, observe=metrics.observe)
     token = configuration.get("web", "onoffice_metrics_token")
 
     async def healthz(_request: Request) -> Response:
@@ -113,7 +111,7 @@ def application(configuration) -> Starlette:
         Route("/metrics", metrics_page),
         Route("/.well-known/caldav", well_known, methods=METHODS),
         Route("/.well-known/carddav", well_known, methods=METHODS),
-        Mount("/", WSGIMiddleware(radicale, workers=WORKERS)),
+        Mount("/", Workers(radicale, max_body=limit)),
     ]
     return Starlette(routes=routes)
 

@@ -20,6 +20,7 @@ from radicale_onoffice.core.model import FOREVER, Appointment, Identity, Kind
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Entry, Feed, Member, Offer, Store, Transaction
 
+PERIODS = 32  # answers to time-range queries that are remembered until something of the tenant changes
 DEFAULT = ""  # the scope of a client that names no period
 
 
@@ -36,6 +37,7 @@ class Feeds:
 
     def __init__(self, store: Store, policy: Policy, clock: Callable[[], datetime], new_epoch: Callable[[], str]):
         self._store, self._policy, self._clock, self._new_epoch = store, policy, clock, new_epoch
+        self._periods: dict[object, Sequence[Offer]] = {}
 
     # ------------------------------------------------------------- reading
 
@@ -228,11 +230,21 @@ class Feeds:
         with self._store.reading() as tx:
             who = reader(tx, identity)
             edges = window.window(now, who.zone, self._policy, None)
-            span = window.Window(begins=max(after, 0), ends=min(before, edges.ends + 1, FOREVER) - 1, today=edges.today)
-            chosen = [member.record_id for member in self._in_window(tx, who, span)]
-            offers = tx.offers(identity, Kind.APPOINTMENTS, chosen)
-            series = {r.id: r.value for r in tx.records(identity.tenant, [o.record_id for o in offers if o.recurring])}
-            return [offer for offer in offers if self._takes_place(offer, series, who, after, before)]
+            # Clients ask for the same months again and again; nothing but these can change the answer.
+            key = (identity, after, before, edges, tx.change(identity.tenant), self._basis(who, Kind.APPOINTMENTS))
+            known = self._periods.get(key)
+            if known is None:
+                known = self._periods[key] = self._in_period(tx, who, edges, after, before)
+                while len(self._periods) > PERIODS:
+                    self._periods.pop(next(iter(self._periods)), None)
+            return known
+
+    def _in_period(self, tx: Transaction, who: Reader, edges: window.Window, after: int, before: int) -> Sequence[Offer]:
+        span = window.Window(begins=max(after, 0), ends=min(before, edges.ends + 1, FOREVER) - 1, today=edges.today)
+        chosen = [member.record_id for member in self._in_window(tx, who, span)]
+        offers = tx.offers(who.identity, Kind.APPOINTMENTS, chosen)
+        series = {r.id: r.value for r in tx.records(who.identity.tenant, [o.record_id for o in offers if o.recurring])}
+        return [offer for offer in offers if self._takes_place(offer, series, who, after, before)]
 
     @staticmethod
     def _takes_place(offer: Offer, series: Mapping[str, object], who: Reader, after: int, before: int) -> bool:

@@ -90,13 +90,13 @@ class FeedsPart(Part):
         self._connection.execute(update(feeds).where(*mine).values(epoch=epoch, seq=0, change=0, valid_until=0, basis="", oldest=0))
 
     def feed_entries(self, feed_id: int) -> Sequence[Entry]:
-        return [Entry(*row) for row in self._connection.execute(ENTRIES, {"feed_id": feed_id})]
+        return [Entry(*row) for row in self._connection.execute(ENTRIES, {"feed_id": feed_id}).all()]
 
     def feed_entries_of(self, feed_id: int, record_ids: Iterable[str]) -> Sequence[Entry]:
         return [
             Entry(*row)
             for ids in chunks(sorted(set(record_ids)))
-            for row in self._connection.execute(ENTRIES_OF, {"feed_id": feed_id, "ids": ids})
+            for row in self._connection.execute(ENTRIES_OF, {"feed_id": feed_id, "ids": ids}).all()
         ]
 
     def save_feed_entries(self, feed_id: int, moved: Sequence[Entry]) -> None:
@@ -114,12 +114,14 @@ class FeedsPart(Part):
         query: Any = SINCE if since else LIVE
         if limit is not None:
             query = query.limit(limit)
-        return [Entry(*row) for row in self._connection.execute(query, {"feed_id": feed_id, "since": since})]
+        return [Entry(*row) for row in self._connection.execute(query, {"feed_id": feed_id, "since": since}).all()]
 
     def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
         key = {"feed_id": feed_id}
         if names is None:
-            rows: Iterable[Any] = self._connection.execute(OFFERS_ALL, key)
+            rows: Iterable[Any] = self._connection.execute(OFFERS_ALL, key).all()
         else:
-            rows = (row for some in chunks(sorted(set(names))) for row in self._connection.execute(OFFERS_NAMED, {**key, "names": some}))
+            rows = (
+                row for some in chunks(sorted(set(names))) for row in self._connection.execute(OFFERS_NAMED, {**key, "names": some}).all()
+            )
         return [Offer(*row[:9], row[9] // 1_000_000) for row in rows]

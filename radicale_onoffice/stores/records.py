@@ -193,7 +193,7 @@ class RecordsPart(Part):
         return [
             record_from(row)
             for ids in chunks(sorted(set(record_ids)))
-            for row in self._connection.execute(RECORDS, {"tenant": tenant, "ids": ids})
+            for row in self._connection.execute(RECORDS, {"tenant": tenant, "ids": ids}).all()
         ]
 
     def all_records(self, tenant: str, kind: Kind) -> Iterator[Record]:
@@ -299,12 +299,14 @@ class RecordsPart(Part):
         key: dict[str, Any] = {"tenant": identity.tenant, "login": identity.user, "kind": kind.value, "principals": sorted(principals)}
         if record_ids is not None:
             return [
-                Member(*row) for ids in chunks(sorted(set(record_ids))) for row in self._connection.execute(MEMBERS_OF, {**key, "ids": ids})
+                Member(*row)
+                for ids in chunks(sorted(set(record_ids)))
+                for row in self._connection.execute(MEMBERS_OF, {**key, "ids": ids}).all()
             ]
         query: Select[Any] = MEMBERS
         if starts_before is not None and ends_after is not None:
             query, key = MEMBERS_BETWEEN, {**key, "starts_before": starts_before, "ends_after": ends_after}
-        return [Member(*row) for row in self._connection.execute(query, key)]
+        return [Member(*row) for row in self._connection.execute(query, key).all()]
 
     def changed(self, tenant: str, kind: Kind, principals: Iterable[str], since: int) -> Sequence[str]:
         key = {"tenant": tenant, "kind": kind.value, "principals": sorted(principals), "since": since}
@@ -312,13 +314,15 @@ class RecordsPart(Part):
 
     def offers(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> Sequence[Offer]:
         key = {"tenant": identity.tenant, "login": identity.user, "kind": kind.value}
-        return [_offer(row) for ids in chunks(sorted(set(record_ids))) for row in self._connection.execute(OFFERS, {**key, "ids": ids})]
+        return [
+            _offer(row) for ids in chunks(sorted(set(record_ids))) for row in self._connection.execute(OFFERS, {**key, "ids": ids}).all()
+        ]
 
     # ---------------------------------------------------------------- history
 
     def history(self, tenant: str, record_id: str) -> Sequence[HistoryLine]:
         query = select(history).where(history.c.tenant == tenant, history.c.record_id == record_id).order_by(history.c.version)
-        return [_history_line(row) for row in self._connection.execute(query)]
+        return [_history_line(row) for row in self._connection.execute(query).all()]
 
     def prune_history(self, before: datetime) -> int:
         newer = history.alias()
@@ -329,7 +333,7 @@ class RecordsPart(Part):
 
     def counts(self, tenant: str) -> Mapping[str, int]:
         kept = select(records.c.kind, func.count()).where(records.c.tenant == tenant, records.c.deleted.is_(False)).group_by(records.c.kind)
-        found = {kind.value: 0 for kind in Kind} | {row[0]: row[1] for row in self._connection.execute(kept)}
+        found = {kind.value: 0 for kind in Kind} | {row[0]: row[1] for row in self._connection.execute(kept).all()}
         for name, table in (("history", history), ("feeds", tables.feeds)):
             found[name] = self._connection.execute(select(func.count()).select_from(table).where(table.c.tenant == tenant)).scalar_one()
         return found

@@ -123,7 +123,7 @@ def _configure_sqlite(connection, _record) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
-        "cache_size = -16000",
+        "cache_size = -4000",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from base64 import b64decode, b64encode
 from datetime import date, datetime
@@ -12,6 +13,7 @@ import cattrs
 
 from radicale_onoffice.core.model import VALUE_TYPES, Kind, Leftovers, Value
 
+SMALL = 4096  # characters of JSON; a contact with a picture is not worth remembering
 _converter = cattrs.Converter(omit_if_default=True, forbid_extra_keys=False)
 
 
@@ -53,7 +55,15 @@ def dump_value(value: Value) -> str:
 
 def load_value(kind: Kind, text: str) -> Value:
     """The value of a kind; raises ValueError or TypeError for JSON that is none."""
+    return _load_small(kind, text) if len(text) <= SMALL else _structured(kind, text)
+
+
+def _structured(kind: Kind, text: str) -> Value:
     return _converter.structure(json.loads(text), VALUE_TYPES[kind])
+
+
+# Values are frozen, and every window looks at the same series again: what is structured once need not be again.
+_load_small = functools.lru_cache(maxsize=2048)(_structured)
 
 
 def dump_leftovers(leftovers: Leftovers) -> str:
