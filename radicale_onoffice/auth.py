@@ -9,13 +9,15 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
+import threading
 from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
 
 from radicale import auth as radicale_auth
+from radicale import log as radicale_log
 
 from radicale_onoffice import answers, errors, options, wiring
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Accounts, Origin
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face
 
@@ -34,8 +36,7 @@ class Auth(radicale_auth.BaseAuth):
         self._accounts = wiring.office(self.configuration).accounts
         self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")
         self._session_word = secrets.token_hex(32)
-        backend = self.configuration.get("auth", "onoffice_password_backend")
-        self._backend = None if backend == "local" else load_backend(backend, self.configuration)
+        self._backend = backend_of(self.configuration, self._accounts)
 
     def get_external_login(self, environ):
         """A page with a session cookie is signed in by it, so that the page is open while sync is locked (rule 87)."""
@@ -50,7 +51,7 @@ class Auth(radicale_auth.BaseAuth):
             return login
         origin = Origin(address=self._address(context), face=Face.DAV, device=answers.device() or _user_agent.get())
         try:
-            user = self._accounts.sign_in(login, password, origin, verify=self._ask_backend if self._backend else None)
+            user = self._accounts.sign_in(login, password, origin, verify=self._backend)
         except SignInRefused:
             return ""
         except Unavailable as error:
@@ -64,14 +65,45 @@ class Auth(radicale_auth.BaseAuth):
         forwarded = getattr(context, "x_remote_addr", "") if self._trusts_proxy else ""
         return forwarded or getattr(context, "remote_addr", "") or ""
 
-    def _ask_backend(self, login: str, password: str) -> bool:
-        """True if the foreign backend knows the password; a backend that is down never counts as a wrong password."""
-        identity = self._accounts.resolve(login)
+
+class Backend:
+    """One of Radicale's own auth types, asked as ``accounts.Verify``; one that is down is Unavailable, never a wrong password."""
+
+    def __init__(self, name: str, configuration, accounts: Accounts):
+        self._auth, self._accounts = load_backend(name, configuration), accounts
+
+    def __call__(self, login: str, password: str) -> bool:
+        """True if the backend knows the password; raises Unavailable."""
+        complaints = Complaints()
+        radicale_log.logger.addHandler(complaints)
         try:
-            return bool(self._backend._login(identity.user, password))
+            known = bool(self._auth._login(self._accounts.resolve(login).user, password))
         except Exception as error:
             logger.error("password backend failed: %s", error)
             raise Unavailable("The password server does not answer; try again later.", BACKEND_DOWN) from error
+        finally:
+            radicale_log.logger.removeHandler(complaints)
+        if not known and complaints.heard:
+            raise Unavailable("The password server does not answer; try again later.", BACKEND_DOWN)
+        return known
+
+
+class Complaints(logging.Handler):
+    """Hears the errors of this thread: some backends (imap, dovecot) only log that their server is down, and then say "wrong"."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._thread, self.heard = threading.get_ident(), False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remember that there was one."""
+        self.heard = self.heard or record.thread == self._thread
+
+
+def backend_of(configuration, accounts: Accounts) -> Backend | None:
+    """Who checks passwords in place of the stored hashes; None for ``local``."""
+    name = configuration.get("auth", "onoffice_password_backend")
+    return None if name == "local" else Backend(name, configuration, accounts)
 
 
 def load_backend(name: str, configuration):

@@ -8,6 +8,7 @@ a record before it changed it is remembered from ``discover`` to ``upload``, as 
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import Offer
 from radicale_onoffice.formats import whole
 
+logger = logging.getLogger(__name__)
 TOKEN = "urn:radicale-onoffice:sync:"  # noqa: S105 - the scheme of sync tokens, not a secret
 LOCKS = 256  # in-process locks that serialise one user's writes; others are kept apart by record versions
 MAX_PROPERTIES = 50
@@ -357,6 +359,7 @@ class Storage(BaseStorage):
         kind = paths.KINDS.get(folder)
         found = next((child for child in self._folders(login) if child.path == f"{login}/{folder}"), None) if kind else None
         if found is None:
+            self._tell_why(kind, login)
             return
         if not name:
             yield found
@@ -373,6 +376,16 @@ class Storage(BaseStorage):
         if writing is not None:
             writing.seen[name] = offer
         yield folder.item(offer)
+
+    @translated
+    def _tell_why(self, kind: Kind | None, login: str) -> None:
+        """A line in the log for the administrator whose user's folder has gone (rule 1)."""
+        identity = self._office.accounts.resolve(login)
+        with self._office.store.reading() as tx:
+            who = folders.reader(tx, identity) if kind and tx.user(identity) else None
+        reasons = folders.reasons(who, kind) if who and kind else ()
+        if reasons:
+            logger.info("the folder %s of %s is closed: %s", paths.FOLDERS[kind], login, "; ".join(reasons))
 
     @translated
     def _folders(self, login: str) -> list[Folder]:

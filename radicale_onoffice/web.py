@@ -15,10 +15,10 @@ import jinja2
 from radicale.web import BaseWeb
 
 from radicale_onoffice import options, wiring
-from radicale_onoffice.auth import COOKIE, session_token
+from radicale_onoffice.auth import COOKIE, backend_of, session_token
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.accounts import Origin
-from radicale_onoffice.core.errors import SignInRefused
+from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.folders import DISPLAY_NAMES, reader
 from radicale_onoffice.core.model import Door, Kind, PageSession
 from radicale_onoffice.pages.texts import GATE_TEXTS, TEXTS
@@ -41,6 +41,7 @@ class Web(BaseWeb):
     def __init__(self, configuration):
         super().__init__(options.declared(configuration))
         self._office = wiring.office(self.configuration)
+        self._backend = backend_of(self.configuration, self._office.accounts)
         self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")
         self._templates = jinja2.Environment(loader=jinja2.FileSystemLoader(PAGES), autoescape=True, undefined=jinja2.StrictUndefined)
 
@@ -76,7 +77,11 @@ class Web(BaseWeb):
     def _login(self, environ, base_prefix: str, form: Mapping[str, str]):
         origin = Origin(address=environ.get("REMOTE_ADDR", ""), face="page", device=environ.get("HTTP_USER_AGENT", ""))
         try:
-            user = self._office.accounts.sign_in(form.get("login", ""), form.get("password", ""), origin, door=Door.PAGE)
+            user = self._office.accounts.sign_in(
+                form.get("login", ""), form.get("password", ""), origin, door=Door.PAGE, verify=self._backend
+            )
+        except Unavailable:
+            return 503, dict(HEADERS), self._page(environ, "message.html", base_prefix, key="down"), None
         except SignInRefused:
             return 403, dict(HEADERS), self._page(environ, "login.html", base_prefix, failed=True), None
         token = self._office.accounts.open_page_session(user)

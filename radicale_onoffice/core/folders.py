@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.errors import NotFound
-from radicale_onoffice.core.model import Identity, Kind, Tenant, User
+from radicale_onoffice.core.model import Identity, Kind, Right, Tenant, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Transaction
 
@@ -56,6 +56,12 @@ def reader(tx: Transaction, identity: Identity) -> Reader:
 def offered_kinds(who: Reader) -> tuple[Kind, ...]:
     """The kinds whose folders exist for the reader (rules 1, 2)."""
     return tuple(kind for kind in Kind if rights.is_offered(who.tenant, who.user, kind))
+
+
+def reasons(who: Reader, kind: Kind) -> tuple[str, ...]:
+    """Why the kind's folder does not exist for the reader; empty = it does."""
+    closed = tuple(rights.REASONS[gate] for gate in rights.closed_gates(who.tenant, who.user, kind))
+    return closed or (() if rights.may(who.user, kind, Right.READ) else ("the user may not read records of this kind",))
 
 
 def properties(who: Reader, kind: Kind, saved: Mapping[str, str]) -> dict[str, str]:

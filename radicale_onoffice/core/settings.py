@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,8 @@ from radicale_onoffice.core.model import AuditLine, Identity, Kind, User, UserSt
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.core.rights import Gate
+
+logger = logging.getLogger(__name__)
 
 
 class Settings:
@@ -37,6 +40,7 @@ class Settings:
             word = "opened" if is_open else "closed"
             event = f"gate {word}: {gate}" + (f" {kind}" if kind else "")
             tx.add_audit(AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=event))
+        logger.info("%s: login=%s tenant=%s by=%s", event, identity.user, identity.tenant, by)
 
     @staticmethod
     def _set_module(tx: Transaction, name: str, is_open: bool) -> None:

@@ -25,6 +25,7 @@ TEXTS = {
         "not_found": "Diese Seite gibt es nicht.",
         "foreign": "Das Formular kam von einer anderen Seite und wurde nicht ausgeführt.",
         "expired": "Die Anmeldung ist abgelaufen. Bitte melden Sie sich neu an.",
+        "down": "Der Passwort-Server antwortet nicht. Bitte versuchen Sie es später noch einmal.",
         "back": "Zur Startseite",
     },
     "en": {
@@ -47,6 +48,7 @@ TEXTS = {
         "not_found": "There is no such page.",
         "foreign": "The form came from another site and was not carried out.",
         "expired": "Your session has expired. Please sign in again.",
+        "down": "The password server does not answer. Please try again later.",
         "back": "To the start page",
     },
     "it": {
@@ -69,6 +71,7 @@ TEXTS = {
         "not_found": "Questa pagina non esiste.",
         "foreign": "Il modulo proviene da un altro sito e non è stato eseguito.",
         "expired": "La sessione è scaduta. Acceda di nuovo.",
+        "down": "Il server delle password non risponde. Riprovi più tardi.",
         "back": "Alla pagina iniziale",
     },
 }

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 
 from radicale_onoffice.core.model import Actor, Appointment, Contact, Face, Identity, Kind, User
-from radicale_onoffice.core.rights import Gate
+from radicale_onoffice.core.rights import REASONS, Gate
 
 ANNA = Identity("t", "anna")
 CRM = Actor(identity=ANNA, face=Face.CRM)
@@ -157,6 +157,7 @@ def test_rule_1_a_gate_closes_and_opens_the_folder_live(server, gate, caplog):
     card = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:x\r\nFN:A B\r\nN:B;A;;;\r\nEND:VCARD\r\n"
     assert 201 == client.put("/anna/contacts/x.vcf", content=card).status_code
     token = sync(client, "/anna/contacts/")[2]
+    caplog.set_level("INFO")
     server.office.settings.set_gate(ANNA, gate, Kind.CONTACTS, False, "test")
     assert "/anna/contacts/" not in hrefs(propfind(client, "/anna/", "<D:resourcetype/>", "1"))
     for answer in (
@@ -165,6 +166,8 @@ def test_rule_1_a_gate_closes_and_opens_the_folder_live(server, gate, caplog):
         client.delete("/anna/contacts/x.vcf"),
     ):
         assert 400 <= answer.status_code < 500
+    assert f"the folder contacts of anna is closed: {REASONS[gate]}" in caplog.text
+    assert f"gate closed: {gate}" in caplog.text
     server.office.settings.set_gate(ANNA, gate, Kind.CONTACTS, True, "test")
     live, gone, _ = sync(client, "/anna/contacts/", "" if gate is Gate.SWITCH else token)
     assert ({"x.vcf"} if gate is Gate.SWITCH else set(), set()) == (live, gone)
