@@ -30,12 +30,19 @@ def card(number: int, city: str = "Aachen") -> str:
 
 
 def event(number: int, today: date) -> str:
-    """An event between a month back and five months ahead."""
-    start = datetime.combine(today + timedelta(days=number * 7 % 175 - 25), datetime.min.time()) + timedelta(hours=8 + number % 9)
-    rule = "RRULE:FREQ=WEEKLY;COUNT=6\r\n" if number % 10 == 3 else ""
+    """An event of the mix of the baselines: 15 % whole days, 20 % series, 30 % with attendees, over the six months that are offered."""
+    day = today + timedelta(days=number * 7 % 205 - 27)
+    start = datetime.combine(day, datetime.min.time()) + timedelta(hours=8 + number % 9)
+    is_day = number % 20 in (1, 8, 15)
+    if is_day:
+        span = f"DTSTART;VALUE=DATE:{day:%Y%m%d}\r\nDTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}\r\n"
+    else:
+        span = f"DTSTART:{start:%Y%m%dT%H%M%SZ}\r\nDTEND:{start + timedelta(hours=1):%Y%m%dT%H%M%SZ}\r\n"
+    rule = ("RRULE:FREQ=WEEKLY;COUNT=6\r\n" if number % 2 else "RRULE:FREQ=MONTHLY\r\n") if number % 5 == 3 else ""
+    people = "ORGANIZER:mailto:a@beispiel.example\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:b@beispiel.example\r\n" if number % 10 < 3 else ""
     return (
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//bench//EN\r\nBEGIN:VEVENT\r\n"
-        f"UID:event-{number}\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:{start:%Y%m%dT%H%M%SZ}\r\nDTEND:{start + timedelta(hours=1):%Y%m%dT%H%M%SZ}\r\n"
-        f"{rule}SUMMARY:Besichtigung {number}\r\nLOCATION:Hauptstraße {number}\\, Aachen\r\nDESCRIPTION:Unterlagen mitbringen.\r\n"
+        f"UID:event-{number}\r\nDTSTAMP:20260101T000000Z\r\n{span}{rule}{people}"
+        f"SUMMARY:Besichtigung {number}\r\nLOCATION:Hauptstraße {number}\\, Aachen\r\nDESCRIPTION:Unterlagen mitbringen.\r\n"
         "END:VEVENT\r\nEND:VCALENDAR\r\n"
     )

@@ -111,9 +111,14 @@ def application(configuration) -> Starlette:
         Route("/metrics", metrics_page),
         Route("/.well-known/caldav", well_known, methods=METHODS),
         Route("/.well-known/carddav", well_known, methods=METHODS),
-        Mount("/", Workers(radicale, max_body=limit)),
+        Mount("/", Workers(radicale, max_body=limit, turns_at_once=_turns(configuration.get("storage", "onoffice_database")))),
     ]
     return Starlette(routes=routes)
+
+
+def _turns(database: str) -> int:
+    """SQLite answers from this process; PostgreSQL is waited for, so others may compute meanwhile."""
+    return 1 if database.startswith("sqlite") else 4
 
 
 def _health(office: Office) -> Response:

@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from radicale import auth as radicale_auth
 from radicale import log as radicale_log
 
-from radicale_onoffice import answers, errors, options, wiring
+from radicale_onoffice import answers, errors, options, turns, wiring
 from radicale_onoffice.core.accounts import Accounts, Origin
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face
@@ -77,7 +77,8 @@ class Backend:
         complaints = Complaints()
         radicale_log.logger.addHandler(complaints)
         try:
-            known = bool(self._auth._login(self._accounts.resolve(login).user, password))
+            with turns.given_up():
+                known = bool(self._auth._login(self._accounts.resolve(login).user, password))
         except Exception as error:
             logger.error("password backend failed: %s", error)
             raise Unavailable("The password server does not answer; try again later.", BACKEND_DOWN) from error

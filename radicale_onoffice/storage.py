@@ -23,7 +23,7 @@ from radicale.storage import BaseCollection, BaseStorage
 
 from radicale_onoffice import answers, dav_queries, errors, formats, options, paths, wiring
 from radicale_onoffice.core import folders
-from radicale_onoffice.core.errors import BadRequest, CursorInvalid, OfficeError, Refused
+from radicale_onoffice.core.errors import BadRequest, CursorInvalid, NotFound, OfficeError, Refused
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.model import Actor, Base, Face, Identity, Kind
 from radicale_onoffice.core.office import Office
@@ -390,10 +390,11 @@ class Storage(BaseStorage):
     @translated
     def _folders(self, login: str) -> list[Folder]:
         identity = self._office.accounts.resolve(login)
-        with self._office.store.reading() as tx:
-            if tx.user(identity) is None:
-                return []
-            kinds = folders.offered_kinds(folders.reader(tx, identity))
+        try:
+            with self._office.store.reading() as tx:
+                kinds = folders.offered_kinds(folders.reader(tx, identity))
+        except NotFound:
+            return []
         return [Folder(self._office, login, identity, kind) for kind in kinds]
 
     @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -15,17 +16,19 @@ from typing import Any
 
 from a2wsgi.wsgi import build_environ
 
+from radicale_onoffice import turns
+
 Message = MutableMapping[str, Any]
 Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
-# More threads only fight for the interpreter's lock; some may wait for the database while others work.
-WORKERS = 6
+WORKERS = 16  # threads; how many of them compute at once is a matter of turns
 
 
 class Workers:
     """ASGI application over a WSGI one; ``max_body`` in bytes is where reading stops, the WSGI application then answers 413."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], *, max_body: int):
+    def __init__(self, app: Callable[..., Iterable[bytes]], *, max_body: int, turns_at_once: int):
         self._app, self._max_body = app, max_body
+        self._turns = threading.Semaphore(turns_at_once)
         self._pool = ThreadPoolExecutor(WORKERS, "dav")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -61,5 +64,6 @@ class Workers:
 
     def _call(self, environ: Any) -> tuple[str, list[tuple[str, str]], list[bytes] | Iterator[bytes]]:
         started: list[Any] = []
-        pieces = self._app(environ, lambda status, headers, _exc_info=None: started.extend((status, headers)))
+        with turns.taken(self._turns):
+            pieces = self._app(environ, lambda status, headers, _exc_info=None: started.extend((status, headers)))
         return started[0], started[1], pieces if isinstance(pieces, list) else iter(pieces)

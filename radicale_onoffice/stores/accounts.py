@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -33,7 +34,9 @@ def _where(identity: Identity) -> dict[str, str]:
     return {"tenant": identity.tenant, "login": identity.user}
 
 
+@functools.lru_cache(maxsize=1024)
 def _user(row: Row) -> User:
+    """The user in a row; every request reads it several times, and a row that differs in anything is another key."""
     return User(
         identity=Identity(row.tenant, row.login),
         password=row.password,

@@ -91,17 +91,17 @@ AUDIENCE_OF = select(audience.c.principal, audience.c.active).where(
     audience.c.record_id == bindparam("id"),
     audience.c.principal.in_(bindparam("principals", expanding=True)),
 )
-WITH_UID = (
-    select(records.c.id)
-    .distinct()
-    .select_from(records.join(audience, and_(audience.c.tenant == records.c.tenant, audience.c.record_id == records.c.id)))
-    .where(
-        records.c.tenant == bindparam("tenant"),
-        records.c.kind == bindparam("kind"),
-        records.c.uid == bindparam("uid"),
-        records.c.deleted.is_(False),
+# By EXISTS, not by a join: SQLite would walk through the reader's whole audience to find one UID.
+WITH_UID = select(records.c.id).where(
+    records.c.tenant == bindparam("tenant"),
+    records.c.kind == bindparam("kind"),
+    records.c.uid == bindparam("uid"),
+    records.c.deleted.is_(False),
+    exists().where(
+        audience.c.tenant == records.c.tenant,
+        audience.c.record_id == records.c.id,
         audience.c.principal.in_(bindparam("principals", expanding=True)),
-    )
+    ),
 )
 ALIASED = select(aliases.c.record_id).where(
     aliases.c.tenant == bindparam("tenant"),
