@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -34,10 +35,11 @@ class Running:
         for user in users:
             self.command("user", "add", user, "--password-stdin", stdin="secret\n")
         self.process: subprocess.Popen[bytes] | None = None
+        self.context: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.context else ''}://127.0.0.1:{self.port}"
 
     def command(self, *words: str, stdin: str = "", status: int = 0) -> str:
         """Run an administrator's command against the same configuration."""
@@ -46,14 +48,15 @@ class Running:
         assert status == done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def start(self) -> None:
+    def start(self, *words: str) -> None:
+        """Serve with further options, and wait for the first answer."""
         log = (self.directory / "server.log").open("ab")
-        program = [sys.executable, "-m", "radicale_onoffice.cli", "serve", "--config", str(self.config), "--port", str(self.port)]
+        program = [sys.executable, "-m", "radicale_onoffice.cli", "serve", "--config", str(self.config), "--port", str(self.port), *words]
         self.process = subprocess.Popen(program, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
-                urllib.request.urlopen(f"{self.url}/healthz", timeout=5).close()
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=5, context=self.context).close()
                 return
             except (urllib.error.URLError, OSError):
                 assert self.process.poll() is None, (self.directory / "server.log").read_text()

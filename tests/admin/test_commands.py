@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from radicale_onoffice import cli, demo, manual
+from radicale_onoffice import asgi, cli, demo, manual, wiring
+from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Kind
 
 CARDS = (
@@ -202,3 +204,16 @@ def test_every_list_speaks_json(users):
     """For programs."""
     for words in (("user", "list"), ("tenant", "list"), ("record", "list"), ("options",), ("record", "list", "--kind", Kind.TASKS)):
         assert isinstance(loaded(users(*words, "--json")), list)
+
+
+def test_the_command_unlocks_what_wrong_passwords_locked(users, tmp_path):
+    """And says so; a second time it says that the cause is another."""
+    configuration = asgi.load_configuration(str(tmp_path / "radicale.config"))
+    office = wiring.office(configuration)
+    for _ in range(5):
+        with pytest.raises(SignInRefused):
+            office.accounts.sign_in("anna", "wrong", Origin())
+    wiring.forget(configuration.get("storage", "onoffice_database"))
+    assert loaded(users("user", "list", "--json"))[0]["locked"]
+    assert "is unlocked" in users("user", "unlock", "anna").output
+    assert "was not locked" in users("user", "unlock", "anna").output

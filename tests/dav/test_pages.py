@@ -10,9 +10,9 @@ from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.rights import Gate
+from radicale_onoffice.pages.texts import GATE_TEXTS
 
 ANNA = Identity("t", "anna")
-BUTTON = {"de": "Sync-Zugang entsperren", "en": "Unlock sync access"}
 
 
 @pytest.fixture
@@ -83,9 +83,11 @@ def test_rule_88_the_button_is_there_only_while_locked_and_rule_89_success_shows
 def test_the_page_tells_which_gate_is_closed(browser):
     """For each kind, with the reason."""
     browser.office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, "test")
-    before = page(browser) if login(browser).status_code == 303 else ""
+    assert 303 == login(browser).status_code
+    reason = GATE_TEXTS["de"][Gate.SWITCH]
+    assert 1 == page(browser).count(reason)
     browser.office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, True, "test")
-    assert before != page(browser)
+    assert reason not in page(browser)
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}])
