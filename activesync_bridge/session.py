@@ -1,0 +1,80 @@
+"""What a command works with: who asks, from which device, in which version, and what it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from activesync_bridge.request import Request
+from activesync_bridge.versions import Version
+from activesync_bridge.wbxml.element import Element
+from radicale_onoffice.core.feeds import Cursor
+from radicale_onoffice.core.folders import Reader
+from radicale_onoffice.core.model import Actor, Device, Face, Identity, Kind
+from radicale_onoffice.core.office import Office
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The bridge's own options."""
+
+    policy: str = "none"  # preset of [MS-ASPROV] policies: none, basic, strict
+    full_wipe: bool = False  # may a phone be erased at all
+    min_heartbeat: int = 60  # seconds
+    max_heartbeat: int = 3540
+    window_most: int = 512  # items of one answer
+
+
+@dataclass(slots=True)
+class Session:
+    """One request of a signed-in user's device. ``who`` is the user with the tenant as of this request."""
+
+    office: Office
+    who: Reader
+    device: Device
+    version: Version
+    request: Request
+    options: Options
+
+    @property
+    def identity(self) -> Identity:
+        """Whose device it is."""
+        return self.who.identity
+
+    @property
+    def actor(self) -> Actor:
+        """Who changes something."""
+        return Actor(identity=self.identity, face=Face.EAS, device=self.device.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing to tell yet: answer again when one of ``kinds`` has moved behind its cursor or the folders changed, else after ``seconds``.
+
+    ``kinds`` maps to (scope, cursor) per collection; the server then calls the command's ``resume`` with what was ``asked``.
+    """
+
+    seconds: int
+    watched: Sequence[tuple[Kind, str, Cursor]]
+    asked: object
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """An answer that is not WBXML."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """[MS-ASCMD] 2.2.1.10.1: the WBXML part, then the parts that it refers to by number."""
+
+    element: Element
+    parts: tuple[bytes, ...]
+
+
+Answer = Element | Multipart | Waiting | Http | None  # None is an empty 200
