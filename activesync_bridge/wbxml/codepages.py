@@ -720,6 +720,7 @@ class Find:
     Picture: Final = 0x1922
 
 
+
 NAMESPACES: Final[Mapping[int, type]] = {
     0: AirSync,
     1: Contacts,
