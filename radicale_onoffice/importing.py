@@ -16,8 +16,9 @@ from pathlib import Path
 
 from radicale_onoffice import formats
 from radicale_onoffice.core import folders
+from radicale_onoffice.core.drafts import ContactDraft, Draft
 from radicale_onoffice.core.errors import BadRequest, OfficeError
-from radicale_onoffice.core.model import Actor, Base, Contact, ContactDraft, Draft, Face, Identity, Kind, Leftovers, Slot
+from radicale_onoffice.core.model import Actor, Base, Contact, Face, Identity, Kind, Leftovers, Slot
 from radicale_onoffice.core.office import Office
 
 MAX_FILE = 500_000_000  # bytes

@@ -49,6 +49,14 @@ class OutOfReach(Refused):
     """The record exists but lies outside what is offered to this client, so the client cannot change it (rule 54)."""
 
 
+class TooManyDevices(Refused):
+    """The user has ``limit`` devices already ([MS-ASCMD] 2.2.2: status 177)."""
+
+    def __init__(self, limit: int):
+        super().__init__(f"You have {limit} devices already; have one removed with `radicale-onoffice device remove`.")
+        self.limit = limit
+
+
 class NotFound(OfficeError):
     """No such record for this reader."""
 

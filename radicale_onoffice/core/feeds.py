@@ -5,6 +5,8 @@ per record: live or gone, at the ``seq`` of its last change. ``refresh`` brings 
 so that seq order is commit order; when the tenant's change number and the feed's validity have not moved, it costs two indexed
 reads. A cursor is a position in a feed: everything with a higher seq is news to its holder. Paging and change use the same number, so
 nothing is lost or sent twice. Gone entries are pruned after ``Policy.feed_days``; an older cursor is invalid.
+
+A reader has one feed per kind and scope. The scope is a fixed word for what a client may ask for: how far back, or open tasks only.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from radicale_onoffice.core import recurrence, tasks, window
-from radicale_onoffice.core.errors import CursorInvalid
+from radicale_onoffice.core.errors import BadRequest, CursorInvalid
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.model import FOREVER, Appointment, Identity, Kind
 from radicale_onoffice.core.policy import Policy
@@ -22,6 +25,19 @@ from radicale_onoffice.core.ports import Entry, Feed, Member, Offer, Store, Tran
 
 PERIODS = 32  # answers to time-range queries that are remembered until something of the tenant changes
 DEFAULT = ""  # the scope of a client that names no period
+OPEN = "open"  # tasks that are neither completed nor cancelled ([MS-ASCMD] FilterType 8)
+# Appointments from so far back on ([MS-ASCMD] FilterType 4 to 7), in the words of ISO 8601
+PASTS: Mapping[str, window.Past] = {
+    "P14D": window.Past(days=14),
+    "P1M": window.Past(months=1),
+    "P3M": window.Past(months=3),
+    "P6M": window.Past(months=6),
+}
+SCOPES: Mapping[Kind, tuple[str, ...]] = {
+    Kind.CONTACTS: (DEFAULT,),
+    Kind.APPOINTMENTS: (DEFAULT, *PASTS),
+    Kind.TASKS: (DEFAULT, OPEN),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,18 @@ class Cursor:
 
     epoch: str
     seq: int
+
+
+class News(NamedTuple):
+    """What changed in a feed, in seq order, and the position behind the last of it.
+
+    ``more`` tells that a limit cut it off. ``change`` is the tenant's change number as of which the entries are what they are.
+    """
+
+    cursor: Cursor
+    entries: Sequence[Entry]
+    more: bool
+    change: int
 
 
 class Feeds:
@@ -50,15 +78,44 @@ class Feeds:
         self, identity: Identity, kind: Kind, since: Cursor | None, *, scope: str = DEFAULT, limit: int | None = None
     ) -> tuple[Cursor, Sequence[Entry]]:
         """Entries that changed after ``since`` in seq order, and the cursor behind the last of them; raises CursorInvalid."""
-        feed = self.refresh(identity, kind, scope)
-        if since is not None and not (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq):
-            raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
+        cursor, entries, _, _ = self.news(identity, kind, since, scope=scope, limit=limit)
+        return cursor, entries
+
+    def news(self, identity: Identity, kind: Kind, since: Cursor | None, *, scope: str = DEFAULT, limit: int | None = None) -> News:
+        """What changed after ``since``; without it all that is live. Raises CursorInvalid, and BadRequest for an unknown scope."""
+        feed: Feed | None = self.refresh(identity, kind, scope)
+        if feed is not None and since == Cursor(feed.epoch, feed.seq):
+            return News(since, (), False, feed.change)
         with self._store.reading() as tx:
-            entries = tx.feed_names(feed.id, since.seq if since else 0, limit)
-        # Entries that a later refresh added between the two transactions are at their new seq; the cursor covers them.
-        newest = max((entry.seq for entry in entries), default=feed.seq)
-        cut = limit is not None and len(entries) == limit
-        return Cursor(feed.epoch, newest if cut else max(newest, feed.seq)), entries
+            # Read again with the entries: somebody else may have refreshed meanwhile, and head and entries have to be of one moment.
+            feed = tx.feed(identity, kind, scope)
+            assert feed is not None
+            if since is not None and not (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq):
+                raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
+            entries = tx.feed_names(feed.id, since.seq if since else 0, None if limit is None else limit + 1)
+        more = limit is not None and len(entries) > limit
+        entries = entries[:limit]
+        # A limit of nothing leaves the cursor where it was, which without a cursor is the beginning.
+        reached = (entries[-1].seq if entries else since.seq if since else 0) if more else feed.seq
+        return News(Cursor(feed.epoch, reached), entries, more, feed.change)
+
+    def entries(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> tuple[Cursor, Sequence[Entry]]:
+        """All entries, live and gone, by record id: for a device that moves from one scope to another."""
+        self.refresh(identity, kind, scope)
+        with self._store.reading() as tx:
+            feed = tx.feed(identity, kind, scope)
+            assert feed is not None
+            return Cursor(feed.epoch, feed.seq), tx.feed_entries(feed.id)
+
+    def still_theirs(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> frozenset[str]:
+        """Those of these records that the reader may still see: what is gone of them left the window only (rule 54)."""
+        with self._store.reading() as tx:
+            return frozenset(self.visible(tx, reader(tx, identity), kind, list(record_ids)))
+
+    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> set[str]:
+        """Those of these records that concern the reader and are not kept back, in or out of the window."""
+        members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
+        return {member.record_id for member in members if self.is_offerable(who, kind, member)}
 
     def listing(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> Sequence[Offer]:
         """All that is offered now, in the stored form."""
@@ -85,7 +142,9 @@ class Feeds:
     # ---------------------------------------------------------- refreshing
 
     def refresh(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> Feed:
-        """Bring the feed up to date and return its head; raises NotFound for an unknown user."""
+        """Bring the feed up to date and return its head; raises NotFound for an unknown user, BadRequest for an unknown scope."""
+        if scope not in SCOPES[kind]:
+            raise BadRequest(f"There is no scope {scope!r} of {kind}; there are {', '.join(map(repr, SCOPES[kind]))}.")
         now = self._clock()
         with self._store.reading() as tx:
             who = reader(tx, identity)
@@ -122,6 +181,7 @@ class Feeds:
             Kind.APPOINTMENTS: (
                 policy.window_past_months,
                 policy.window_future_months,
+                policy.client_past_max_months,
                 policy.max_appointments,
                 policy.include_cancelled,
                 policy.include_completed,
@@ -163,17 +223,15 @@ class Feeds:
     def _wanted(self, tx: Transaction, who: Reader, kind: Kind, scope: str, now: datetime) -> Mapping[str, Member]:
         if kind is Kind.CONTACTS:
             return self._contacts(tx, who, None)
-        return self._appointments(tx, who, scope, now) if kind is Kind.APPOINTMENTS else self._tasks(tx, who, now)
+        return self._appointments(tx, who, scope, now) if kind is Kind.APPOINTMENTS else self._tasks(tx, who, scope, now)
 
     def _contacts(self, tx: Transaction, who: Reader, record_ids: Sequence[str] | None) -> Mapping[str, Member]:
         members = tx.members(who.identity, Kind.CONTACTS, who.principals(Kind.CONTACTS, self._policy), record_ids=record_ids)
         return {member.record_id: member for member in members if self.is_offerable(who, Kind.CONTACTS, member)}
 
     def _appointments(self, tx: Transaction, who: Reader, scope: str, now: datetime) -> Mapping[str, Member]:
-        months = int(scope) if scope else None
-        span = window.window(now, who.zone, self._policy, months)
-        chosen = self._in_window(tx, who, span)
-        return {member.record_id: member for member in chosen}
+        span = window.window(now, who.zone, self._policy, PASTS.get(scope))
+        return {member.record_id: member for member in self._in_window(tx, who, span)}
 
     def _in_window(self, tx: Transaction, who: Reader, span: window.Window) -> list[Member]:
         """The members that rules 48-55 choose for this window, at most ``max_appointments``."""
@@ -195,13 +253,15 @@ class Feeds:
                 candidates.append(candidate)
         return [by_id[record_id] for record_id in window.select(candidates, span, self._policy.max_appointments)]
 
-    def _tasks(self, tx: Transaction, who: Reader, now: datetime) -> Mapping[str, Member]:
+    def _tasks(self, tx: Transaction, who: Reader, scope: str, now: datetime) -> Mapping[str, Member]:
         members = tx.members(who.identity, Kind.TASKS, who.principals(Kind.TASKS, self._policy))
         today = now.astimezone(who.zone).date()
         offered = [
             member
             for member in members
-            if self.is_offerable(who, Kind.TASKS, member) and not tasks.is_dropped(member.mark, today, self._policy.task_completed_days)
+            if self.is_offerable(who, Kind.TASKS, member)
+            and not tasks.is_dropped(member.mark, today, self._policy.task_completed_days)
+            and not (scope == OPEN and member.mark)
         ]
         # Open tasks before completed ones, then the nearest due first: what a cap must not take away (U35).
         offered.sort(key=lambda member: (member.mark != "", member.ends, member.record_id))
@@ -274,7 +334,7 @@ def _moved(old: Entry | None, new: Member | None, seq: int, now: int) -> Entry |
             return None
         return old._replace(live=False, seq=seq, gone_since=seq, gone_at=now)
     if old is None:
-        return Entry(new.record_id, new.name, new.etag, True, seq, seq, 0, 0)
+        return Entry(new.record_id, new.name, new.etag, True, seq, seq, 0, 0, seq)
     if not old.live:
         return old._replace(name=new.name, etag=new.etag, live=True, seq=seq, live_since=seq)
     return None if old.etag == new.etag else old._replace(etag=new.etag, seq=seq)

@@ -8,7 +8,7 @@ Everything is frozen; an edit is ``dataclasses.replace``. A time is an aware ``d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
@@ -239,81 +239,6 @@ class Leftovers:
     rule: str = ""
 
 
-class Weekday(IntEnum):
-    """Days of the week as RFC 5545 3.3.10 abbreviates them; the numbers are ``date.weekday()``'s."""
-
-    MO = 0
-    TU = 1
-    WE = 2
-    TH = 3
-    FR = 4
-    SA = 5
-    SU = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
-    """One occurrence that a device changed (RECURRENCE-ID, EAS Exception): rule 72 makes it an appointment of its own."""
-
-    day: date  # start day of the occurrence in the series
-    appointment: Appointment
-    leftovers: Leftovers = Leftovers()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """A recurrence as a client words it, richer than onOffice can hold; ``recurrence.degrade`` decides (rule 74)."""
-
-    frequency: str  # RFC 5545 FREQ, e.g. "WEEKLY"
-    interval: int = 1
-    count: int | None = None
-    until: datetime | date | None = None
-    by_day: tuple[tuple[int, Weekday], ...] = ()  # (0, MO) = every Monday, (2, TU) = second Tuesday, (-1, FR) = last Friday
-    by_month_day: tuple[int, ...] = ()
-    by_month: tuple[int, ...] = ()
-    other_parts: tuple[str, ...] = ()  # BYSETPOS, BYHOUR, BYYEARDAY, ... by name: never exact
-    several: bool = False  # more than one RRULE, or an RDATE: only the first occurrence is kept
-    exceptions: tuple[date, ...] = ()
-    overrides: tuple[Override, ...] = ()
-    text: str = ""  # the original lines, for Leftovers.rule
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactDraft:
-    """A contact as a device wants it.
-
-    ``value`` is the base with the device's plain fields patched in and the base's ``entries`` untouched; ``sent`` is what each
-    slot holds on the device now. ``touched`` names the slots that the device speaks about: a slot outside of it keeps what it has
-    (EAS ghosting, rule 41); CardDAV speaks about all of them (rule 42).
-    """
-
-    value: Contact
-    sent: Mapping[Slot, str] = field(default_factory=dict)
-    touched: frozenset[Slot] = frozenset(Slot)
-    leftovers: Leftovers = Leftovers()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppointmentDraft:
-    """An appointment as a device wants it; ``series`` None means not recurring, whatever ``value.recurrence`` says."""
-
-    value: Appointment
-    series: Series | None = None
-    leftovers: Leftovers = Leftovers()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskDraft:
-    """A task as a device wants it. ``occurs`` tells that the device sent a recurrence, of which the first instance is kept (rule 85)."""
-
-    value: Task
-    occurs: bool = False
-    leftovers: Leftovers = Leftovers()
-
-
-Draft = ContactDraft | AppointmentDraft | TaskDraft
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
     """What the device had when it made its change: the value, and the DAV text that was rendered from it (rule 40)."""
@@ -477,8 +402,63 @@ class HistoryLine:
 
     record_id: str
     version: int
+    change: int  # the tenant's change number at this version; 0 = older than the numbers' keeping
     at: datetime
     actor: Actor
     action: str  # created, changed, deleted, restored
     value: Value
     leftovers: Leftovers
+
+
+# ------------------------------------------------------------------ devices
+
+
+class DeviceState(StrEnum):
+    """What a device may do, and how far its wipe has come ([MS-ASPROV] 3.1.5.2)."""
+
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    WIPE_REQUESTED = "wipe requested"  # every command answers that a wipe is due
+    WIPE_SENT = "wipe sent"  # the device was told, and has not said yet that it did
+    WIPED = "wiped"  # stays out until an administrator lets it in again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One phone of one user: what it says of itself, and what has to outlive its requests.
+
+    A device that another user signs in from is another device (rule 15). ``information`` are (name, value) pairs of
+    [MS-ASCMD] DeviceInformation: Model, IMEI, FriendlyName, OS, OSLanguage, PhoneNumber, UserAgent, MobileOperator.
+    """
+
+    identity: Identity
+    id: str
+    type: str = ""
+    user_agent: str = ""
+    version: str = ""  # protocol version of the last request
+    information: tuple[tuple[str, str], ...] = ()
+    first_seen: datetime
+    last_seen: datetime  # to ten minutes
+    last_sync: datetime | None = None
+    policy_key: str = ""
+    pending_policy_key: str = ""  # handed out, not acknowledged yet
+    state: DeviceState = DeviceState.ALLOWED
+    wipe_account_only: bool = True
+    heartbeat: int = 0  # seconds, of the last Ping
+    ping_folders: tuple[str, ...] = ()
+    sync_request: str = ""  # JSON of the last Sync request, which an empty one repeats
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An item that a device and the server could not agree on: left out, and tried again when it changes."""
+
+    identity: Identity
+    device_id: str
+    collection: str
+    item: str  # record id, or the client's id of what it wanted to add
+    version: int = 0  # of the record that could not be sent; 0 = what the client sent could not be taken
+    reason: str
+    at: datetime
+    count: int = 1

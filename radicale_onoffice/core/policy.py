@@ -62,5 +62,7 @@ class Policy:
     password_max_age_days: int = 0  # U45; 0 = never
     feed_days: int = 90  # how long a gone entry is remembered
     history_days: int = 365
+    max_devices: int = 10  # phones of one user over ActiveSync
+    full_wipe: bool = False  # may a whole phone be erased; else only the account on it
     toggle_resets_state: bool = True  # U43
     direction: dict[Kind, Direction] = field(default_factory=lambda: dict.fromkeys(Kind, Direction.BOTH))

@@ -16,7 +16,9 @@ from radicale_onoffice.core.model import (
     Actor,
     Attempts,
     AuditLine,
+    Device,
     Door,
+    Failure,
     HistoryLine,
     Identity,
     Kind,
@@ -59,6 +61,7 @@ class Entry(NamedTuple):
     live_since: int  # seq at which it last came to life
     gone_since: int  # seq at which it was last gone; 0 = never gone
     gone_at: int  # POSIX seconds of that, for pruning; 0 = never
+    born: int  # seq at which it first came to life; a pruned record that comes again is born again
 
 
 class Member(NamedTuple):
@@ -116,7 +119,7 @@ class Transaction(Protocol):
     def users(self, tenant: str) -> Sequence[User]: ...
     def save_user(self, user: User) -> None: ...
     def remove_user(self, identity: Identity) -> bool:
-        """Remove the user with attempts, sessions, feeds, aliases and folder properties; records stay. False if there was none."""
+        """Remove the user with attempts, sessions, feeds, aliases, folder properties and devices; records stay. False if there was none."""
 
     def attempts(self, identity: Identity, door: Door) -> Attempts: ...
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]: ...
@@ -147,8 +150,11 @@ class Transaction(Protocol):
     def change(self, tenant: str) -> int:
         """The tenant's change number, 0 before the first change."""
 
-    def next_change(self, tenant: str) -> int:
-        """Grow the change number by one; holds the tenant's counter until commit, so that number order is commit order."""
+    def next_change(self, tenant: str, *, everybody: bool = False) -> int:
+        """Grow the change number by one; holds the tenant's counter until commit, so that number order is commit order.
+
+        With ``everybody`` the change is none of a record but of what is offered at all (gates, rights, devices): whoever waits is woken.
+        """
 
     def record(self, tenant: str, record_id: str) -> Record | None:
         """The record, also a deleted one."""
@@ -197,6 +203,9 @@ class Transaction(Protocol):
     def history(self, tenant: str, record_id: str) -> Sequence[HistoryLine]:
         """All kept versions, oldest first."""
 
+    def version_at(self, tenant: str, record_id: str, change: int) -> HistoryLine | None:
+        """The newest kept version with a change number up to ``change``; None if the record is younger, or that version is kept no more."""
+
     def prune_history(self, before: datetime) -> int:
         """Drop versions older than that, but never a record's newest; number dropped."""
 
@@ -224,6 +233,50 @@ class Transaction(Protocol):
 
     def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
         """Stored forms of the live entries (of these names, or all), in name order."""
+
+    # ---- devices
+    def device(self, identity: Identity, device_id: str, *, lock: bool = False) -> Device | None:
+        """The device; with ``lock`` nobody else changes it until commit."""
+
+    def devices(self, tenant: str, user: str | None = None) -> Sequence[Device]:
+        """A tenant's or a user's devices, by user and id."""
+
+    def save_device(self, device: Device) -> None: ...
+    def remove_device(self, identity: Identity, device_id: str) -> bool:
+        """Remove the device with sync states, client ids and failures; False if there was none."""
+
+    def sync_state(self, identity: Identity, device_id: str, collection: str) -> tuple[str, bytes] | None:
+        """JSON text of a collection's state, and the last answer."""
+
+    def save_sync_state(self, identity: Identity, device_id: str, collection: str, text: str, answer: bytes) -> None: ...
+    def remove_sync_states(self, identity: Identity, device_id: str, collection: str | None = None) -> None:
+        """Forget the states, and the client ids with them, of one collection or of all."""
+
+    def client_ids(self, identity: Identity, device_id: str, collection: str) -> Mapping[tuple[int, str], str]:
+        """(number of the key that the request used, ClientId) → id of the record that became of the Add."""
+
+    def save_client_id(self, identity: Identity, device_id: str, collection: str, number: int, client_id: str, record_id: str) -> None: ...
+    def prune_client_ids(self, identity: Identity, device_id: str, collection: str, below: int) -> None:
+        """Forget those of keys with a smaller number."""
+
+    def failures(self, identity: Identity, device_id: str) -> Sequence[Failure]:
+        """The device's failing items, the newest first; of each device only the newest few hundred are kept."""
+
+    def save_failure(self, failure: Failure) -> None:
+        """Insert or replace by device, collection and item."""
+
+    def clear_failure(self, identity: Identity, device_id: str, collection: str, item: str) -> None: ...
+
+    # ---- encoded items
+    def fragments(self, tenant: str, flavour: str, record_ids: Iterable[str]) -> Mapping[str, tuple[int, bytes]]:
+        """Record id → (version that was encoded, the encoding), of those that are kept in this flavour."""
+
+    def save_fragments(self, tenant: str, flavour: str, rows: Iterable[tuple[str, int, bytes]]) -> None:
+        """Keep encodings: record id, version, bytes; an older version never replaces a newer one.
+
+        A cache: it is dropped with its record, and with its flavour when the tenant has too many of them. To be called in a writing
+        transaction of its own, so that nothing waits for it; it locks no record and grows no number.
+        """
 
     def counts(self, tenant: str) -> Mapping[str, int]:
         """How many records of each kind, deleted ones apart, and how many history lines and feeds: for `check` and metrics."""

@@ -7,24 +7,23 @@ administrator do, without gates. Equal to what is stored means that nothing is w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from radicale_onoffice.core import appointments, contacts, rights, rules, tasks
+from radicale_onoffice.core.drafts import Draft
 from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
 from radicale_onoffice.core.folders import Reader, reader
+from radicale_onoffice.core.lookups import Lookups, reader_of_tenant
 from radicale_onoffice.core.model import (
     Actor,
     Appointment,
     AuditLine,
     Base,
     Contact,
-    Draft,
     Face,
-    HistoryLine,
-    Identity,
     Kind,
     Leftovers,
     Record,
@@ -33,11 +32,12 @@ from radicale_onoffice.core.model import (
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, Offer, Rendered, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, Renderer, Store, Summary, Transaction
 
 logger = logging.getLogger(__name__)
 
 DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an import of the administrator has none
+Also = Callable[[Transaction, Record], None]
 TRIES = 5  # a write that carries no expected version is merged again when somebody else was faster
 MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
 EXTENSIONS: Mapping[Kind, str] = {Kind.CONTACTS: ".vcf", Kind.APPOINTMENTS: ".ics", Kind.TASKS: ".ics"}
@@ -59,57 +59,13 @@ class Commit:
     deleted: bool = False
 
 
-class Records:
+class Records(Lookups):
     """Writes and finds records; safe to share between threads."""
 
     def __init__(self, *, store: Store, crm: Crm, render: Renderer, policy: Policy, clock: Callable[[], datetime], feeds: Feeds):
-        self._store, self._crm, self._render = store, crm, render
-        self._policy, self._clock, self._feeds = policy, clock, feeds
+        super().__init__(store=store, render=render, policy=policy, feeds=feeds)
+        self._crm, self._clock = crm, clock
         self._pruned_on: date | None = None
-
-    # ------------------------------------------------------------- finding
-
-    def find(self, identity: Identity, kind: Kind, names: Iterable[str]) -> dict[str, Offer]:
-        """The records behind resource names that this reader may see, in or out of the window."""
-        with self._store.reading() as tx:
-            who = reader(tx, identity)
-            by_name = {name: tx.named(identity, kind, name) for name in names}
-            visible = self._visible(tx, who, kind, [record_id for record_id in by_name.values() if record_id])
-            offers = {offer.record_id: offer for offer in tx.offers(identity, kind, visible)}
-        # The caller's own word for the record is kept: a record may answer to an alias and to its first name.
-        return {name: offers[record_id]._replace(name=name) for name, record_id in by_name.items() if record_id in offers}
-
-    def with_uid(self, identity: Identity, kind: Kind, uid: str) -> str | None:
-        """Id of the record that this reader sees under the UID."""
-        with self._store.reading() as tx:
-            who = reader(tx, identity)
-            known = tx.with_uid(identity.tenant, kind, who.principals(kind, self._policy), uid)
-            visible = self._visible(tx, who, kind, known)
-        return next(iter(sorted(visible)), None)
-
-    def get(self, tenant: str, record_id: str) -> Record:
-        """A stored record for the CRM's side; raises NotFound."""
-        with self._store.reading() as tx:
-            record = tx.record(tenant, record_id)
-        if record is None or record.deleted:
-            raise NotFound(f"There is no record {record_id!r}.")
-        return record
-
-    def history(self, tenant: str, record_id: str) -> Sequence[HistoryLine]:
-        """All kept versions of a record, oldest first."""
-        with self._store.reading() as tx:
-            return tx.history(tenant, record_id)
-
-    def everything(self, identity: Identity, kind: Kind) -> Sequence[Offer]:
-        """All records that concern this reader, whatever the window: for an export."""
-        with self._store.reading() as tx:
-            who = reader(tx, identity)
-            members = tx.members(identity, kind, who.principals(kind, self._policy))
-            return tx.offers(identity, kind, [member.record_id for member in members])
-
-    def _visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> set[str]:
-        members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
-        return {member.record_id for member in members if self._feeds.is_offerable(who, kind, member)}
 
     # ------------------------------------------------- changes from a device
 
@@ -125,18 +81,21 @@ class Records:
         base: Base | None = None,
         expect: int | None = None,
         reach: str | None = DEFAULT,
+        also: Also | None = None,
     ) -> Record:
         """Store what a device made or changed, and return what is stored now.
 
         ``record_id`` None makes a new record, under ``uid`` and ``name`` if the client chose them. ``base`` is what the device had
         (None: the current version); ``expect`` the version that must still be current. ``reach`` is the scope of the feed that the
-        device sees. Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, DuplicateUid, BadRequest, UpstreamDown.
+        device sees. ``also`` is called with the transaction and the record right before the commit, in another transaction if nothing
+        had to be written, and again if the write has to be tried again: what a device is told of a change is kept with the change.
+        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, DuplicateUid, BadRequest, UpstreamDown.
         """
         if uid is not None and not 0 < len(uid) <= MAX_UID:
             raise BadRequest(f"The UID has {len(uid)} characters; at most {MAX_UID} are accepted.")
         for _ in range(TRIES):
             try:
-                return self._put_once(actor, kind, draft, record_id, uid, name, base, expect, reach)
+                return self._put_once(actor, kind, draft, record_id, uid, name, base, expect, reach, also)
             except Conflict:
                 if expect is not None:
                     raise
@@ -153,6 +112,7 @@ class Records:
         base: Base | None,
         expect: int | None,
         reach: str | None,
+        also: Also | None,
     ) -> Record:
         with self._store.reading() as tx:
             who = reader(tx, actor.identity)
@@ -166,6 +126,9 @@ class Records:
         outcome = rules.apply(draft, current, base, who, self._policy, self._clock(), returning=returning)
         leftovers = draft.leftovers
         if current is not None and outcome.value == current.value and self._same_form(current, leftovers, who):
+            if also is not None:
+                with self._store.writing() as tx:
+                    also(tx, current)
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
         value = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
@@ -185,6 +148,8 @@ class Records:
             stored = self._commit(tx, commit, who)
             self._split_off(tx, outcome.stand_alone, stored, actor, who)
             self._report(tx, outcome.deviation, stored, actor)
+            if also is not None:
+                also(tx, stored)
         self._prune_daily()
         return stored
 
@@ -203,7 +168,7 @@ class Records:
                 raise NotFound(f"There is no record {record_id!r} among the {kind} of this user.")
             return record, False
         known = list(tx.with_uid(tenant, kind, principals, uid)) if uid else []
-        visible = self._visible(tx, who, kind, known)
+        visible = self._feeds.visible(tx, who, kind, known)
         for known_id in known:
             record = tx.record(tenant, known_id)
             assert record is not None
@@ -223,7 +188,7 @@ class Records:
         if commit.record is not None:
             return
         principals = who.principals(commit.kind, self._policy)
-        visible = self._visible(tx, who, commit.kind, tx.with_uid(who.identity.tenant, commit.kind, principals, commit.uid))
+        visible = self._feeds.visible(tx, who, commit.kind, tx.with_uid(who.identity.tenant, commit.kind, principals, commit.uid))
         owner = tx.record(who.identity.tenant, min(visible)) if visible else None
         if owner is not None:
             raise DuplicateUid(commit.uid, owner.name)
@@ -370,9 +335,6 @@ class Records:
             tx.save_alias(commit.actor.identity, commit.kind, commit.name, record.id)
         return record
 
-    def _text(self, kind: Kind, value: Value, leftovers: Leftovers, uid: str, modified: datetime, who: Reader) -> Rendered:
-        return self._render(kind, value, leftovers, uid=uid, modified=modified, zone=who.zone, region=who.tenant.region)
-
     @staticmethod
     def _free_name(tx: Transaction, tenant: str, commit: Commit, default: str) -> str:
         """The client's name for a new record, unless somebody else's record has it: then the client's name becomes an alias."""
@@ -427,14 +389,6 @@ class Records:
                 detail=f"{record.id}: {deviation}",
             )
         )
-
-
-def reader_of_tenant(tx: Transaction, identity: Identity) -> Reader:
-    """A reader for the CRM's side, where the acting user need not exist; raises NotFound for an unknown tenant."""
-    tenant = tx.tenant(identity.tenant)
-    if tenant is None:
-        raise NotFound(f"There is no tenant {identity.tenant!r}; make it with `tenant add`.")
-    return Reader(tenant=tenant, user=tx.user(identity) or rights.nobody(identity))
 
 
 def summarise(value: Value, who: Reader) -> Summary:

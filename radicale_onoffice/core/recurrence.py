@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from radicale_onoffice.core.drafts import Series, Weekday
 from radicale_onoffice.core.errors import BadRequest
-from radicale_onoffice.core.model import FOREVER, Appointment, Frequency, Recurrence, Series, Weekday
+from radicale_onoffice.core.model import FOREVER, Appointment, Frequency, Recurrence
 from radicale_onoffice.core.policy import OnIncompatibleSeries, Policy
 
 MAX_INTERVAL = 999  # rule 68

@@ -7,22 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from radicale_onoffice.core import appointments, merging, recurrence, slots, tasks
+from radicale_onoffice.core.drafts import AppointmentDraft, ContactDraft, Draft, TaskDraft
 from radicale_onoffice.core.errors import Refused
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import (
-    Appointment,
-    AppointmentDraft,
-    Base,
-    Contact,
-    ContactDraft,
-    Draft,
-    Leftovers,
-    Record,
-    Recurrence,
-    Task,
-    TaskDraft,
-    Value,
-)
+from radicale_onoffice.core.model import Appointment, Base, Contact, Leftovers, Record, Recurrence, Task, Value
 from radicale_onoffice.core.policy import OnContactDelete, OnTaskDelete, Policy
 
 

@@ -23,6 +23,13 @@ class Window:
     today: int
 
 
+class Past(NamedTuple):
+    """How far back a client wants to see, counted from the beginning of today (rule 49)."""
+
+    months: int = 0
+    days: int = 0
+
+
 class Candidate(NamedTuple):
     """An appointment in the window with the POSIX span, end exclusive, of the occurrence that counts."""
 
@@ -42,13 +49,16 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime.combine(day, time(), zone).timestamp())
 
 
-def window(now: datetime, zone: ZoneInfo, policy: Policy, past_months: int | None = None) -> Window:
-    """The window around ``now``, in whole days of the zone; ``past_months`` is what a client asked for (rule 49, U14-U16)."""
+def window(now: datetime, zone: ZoneInfo, policy: Policy, past: Past | None = None) -> Window:
+    """The window around ``now``, in whole days of the zone; ``past`` is what a client asked for (rule 49, U14-U16)."""
     today = now.astimezone(zone).date()
-    past = policy.window_past_months if past_months is None else min(past_months, policy.client_past_max_months)
+    first = months_from(today, -policy.window_past_months)
+    if past is not None:
+        asked = months_from(today, -past.months) - timedelta(days=past.days)
+        first = max(asked, months_from(today, -policy.client_past_max_months))
     far = months_from(today, policy.window_future_months)
     return Window(
-        begins=midnight(months_from(today, -past), zone),
+        begins=midnight(first, zone),
         ends=midnight(far + timedelta(days=1), zone) - 1,
         today=midnight(today, zone),
     )

@@ -6,7 +6,8 @@ from datetime import datetime
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from radicale_onoffice.core.model import Appointment, Base, Contact, Draft, Kind, Leftovers, Task, Value
+from radicale_onoffice.core.drafts import Draft
+from radicale_onoffice.core.model import Appointment, Base, Contact, Kind, Leftovers, Task, Value
 from radicale_onoffice.core.ports import Rendered
 from radicale_onoffice.core.rules import same_text
 from radicale_onoffice.formats import appointments, contacts, tasks

@@ -11,18 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from radicale_onoffice.core import recurrence as rules
+from radicale_onoffice.core.drafts import AppointmentDraft, Override, Series, Weekday
 from radicale_onoffice.core.errors import BadRequest
-from radicale_onoffice.core.model import (
-    Appointment,
-    AppointmentDraft,
-    AppointmentStatus,
-    Base,
-    Frequency,
-    Leftovers,
-    Override,
-    Series,
-    Weekday,
-)
+from radicale_onoffice.core.model import Appointment, AppointmentStatus, Base, Frequency, Leftovers
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.formats import calendars, times
 from radicale_onoffice.formats import leftovers as patching

@@ -16,8 +16,9 @@ from typing import Any
 
 from radicale_onoffice.core import contacts as rules
 from radicale_onoffice.core import slots
+from radicale_onoffice.core.drafts import ContactDraft
 from radicale_onoffice.core.errors import BadRequest, TooLarge
-from radicale_onoffice.core.model import Base, Contact, ContactDraft, EntryKind, Leftovers, Slot
+from radicale_onoffice.core.model import Base, Contact, EntryKind, Leftovers, Slot
 from radicale_onoffice.formats import leftovers as patching
 from radicale_onoffice.formats.leftovers import Context, Part, line
 from radicale_onoffice.formats.lines import (

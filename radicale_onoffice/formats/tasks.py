@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from radicale_onoffice.core import tasks as rules
-from radicale_onoffice.core.model import Base, Leftovers, Task, TaskDraft
+from radicale_onoffice.core.drafts import TaskDraft
+from radicale_onoffice.core.model import Base, Leftovers, Task
 from radicale_onoffice.formats import calendars, times
 from radicale_onoffice.formats import leftovers as patching
 from radicale_onoffice.formats.leftovers import Context, Part, line

@@ -27,7 +27,17 @@ PROPERTIES = select(tables.folder_properties.c.properties).where(
     tables.folder_properties.c.kind == bindparam("kind"),
 )
 IDENTITY = ("tenant", "login")
-OF_A_USER = (tables.attempts, tables.page_sessions, tables.feeds, tables.aliases, tables.folder_properties)
+OF_A_USER = (
+    tables.attempts,
+    tables.page_sessions,
+    tables.feeds,
+    tables.aliases,
+    tables.folder_properties,
+    tables.devices,
+    tables.sync_states,
+    tables.client_ids,
+    tables.failures,
+)
 
 
 def _where(identity: Identity) -> dict[str, str]:

@@ -30,6 +30,7 @@ ENTRY = (
     entries.c.live_since,
     entries.c.gone_since,
     entries.c.gone_at,
+    entries.c.born,
 )
 ENTRIES = select(*ENTRY).where(entries.c.feed_id == bindparam("feed_id")).order_by(entries.c.record_id)
 ENTRIES_OF = select(*ENTRY).where(entries.c.feed_id == bindparam("feed_id"), entries.c.record_id.in_(bindparam("ids", expanding=True)))

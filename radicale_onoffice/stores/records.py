@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import Row, Select, and_, bindparam, case, delete, exists, func, literal, select, update
 
 from radicale_onoffice.core.errors import Conflict
 from radicale_onoffice.core.model import Actor, Face, HistoryLine, Identity, Kind, Record
 from radicale_onoffice.core.ports import Member, Offer, Summary
 from radicale_onoffice.stores import tables
+from radicale_onoffice.stores.devices import DROP_FRAGMENTS
 from radicale_onoffice.stores.statements import Part, chunks, from_micros, insert, to_micros
 from radicale_onoffice.stores.values import dump_leftovers, dump_value, load_leftovers, load_value
 
 records, audience, aliases, history, counters = tables.records, tables.audience, tables.aliases, tables.history, tables.counters
 BATCH = 500
+CHANNEL = "onoffice_change"  # PostgreSQL tells those who listen at commit; the payload is the tenant
 
 CHANGE = select(counters.c.change).where(counters.c.tenant == bindparam("tenant"))
+COUNTERS = select(counters.c.tenant, counters.c.change, counters.c.everybody)
+MOVED = (
+    select(audience.c.kind, audience.c.principal)
+    .distinct()
+    .where(audience.c.tenant == bindparam("tenant"), audience.c.change > bindparam("since"))
+)
 RECORD = select(records).where(records.c.tenant == bindparam("tenant"), records.c.id == bindparam("id"))
 RECORDS = (
     select(records)
@@ -112,9 +121,27 @@ ALIASED = select(aliases.c.record_id).where(
 NAMED = select(records.c.id).where(
     records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.name == bindparam("name")
 )
+VERSION_AT = (
+    select(history)
+    .where(history.c.tenant == bindparam("tenant"), history.c.record_id == bindparam("id"), history.c.change <= bindparam("change"))
+    .order_by(history.c.version.desc())
+    .limit(1)
+)
 SAVE = update(records).where(
     records.c.tenant == bindparam("of_tenant"), records.c.id == bindparam("of_id"), records.c.version == bindparam("of_version")
 )
+
+
+@functools.cache
+def _grow(*, everybody: bool, is_sqlite: bool) -> Any:
+    """The statement that grows a tenant's change number and returns it."""
+    statement = insert(counters, is_sqlite=is_sqlite).values(tenant=bindparam("of_tenant"), change=1, everybody=int(everybody))
+    changed = {"change": counters.c.change + 1, **({"everybody": counters.c.change + 1} if everybody else {})}
+    statement = statement.on_conflict_do_update(index_elements=["tenant"], set_=changed).returning(counters.c.change)
+    if is_sqlite:
+        return statement
+    grown = statement.cte("grown")
+    return select(grown.c.change, func.pg_notify(literal(CHANNEL), bindparam("of_tenant")))
 
 
 def record_from(row: Row) -> Record:
@@ -178,12 +205,17 @@ class RecordsPart(Part):
     def change(self, tenant: str) -> int:
         return self._connection.execute(CHANGE, {"tenant": tenant}).scalar_one_or_none() or 0
 
-    def next_change(self, tenant: str) -> int:
-        statement = insert(counters, is_sqlite=self._is_sqlite)
-        statement = statement.on_conflict_do_update(index_elements=["tenant"], set_={"change": counters.c.change + 1}).returning(
-            counters.c.change
-        )
-        return self._connection.execute(statement, {"tenant": tenant, "change": 1}).scalar_one()
+    def next_change(self, tenant: str, *, everybody: bool = False) -> int:
+        self.grew = True
+        return self._connection.execute(_grow(everybody=everybody, is_sqlite=self._is_sqlite), {"of_tenant": tenant}).scalar_one()
+
+    def counters(self) -> Mapping[str, tuple[int, int]]:
+        """Each tenant's change number, and that of the last change that concerned everybody; for those who wait."""
+        return {row.tenant: (row.change, row.everybody) for row in self._connection.execute(COUNTERS).all()}
+
+    def moved(self, tenant: str, since: int) -> Sequence[tuple[Kind, str]]:
+        """Kinds and principals that records with a change number above ``since`` concern, or concerned until then."""
+        return [(Kind(row.kind), row.principal) for row in self._connection.execute(MOVED, {"tenant": tenant, "since": since}).all()]
 
     def record(self, tenant: str, record_id: str) -> Record | None:
         row = self._connection.execute(RECORD, {"tenant": tenant, "id": record_id}).one_or_none()
@@ -212,6 +244,8 @@ class RecordsPart(Part):
                 self._refuse(record)
         self._save_audience(record, summary)
         self._save_history(record, row, action, actor)
+        if record.deleted:
+            self._connection.execute(DROP_FRAGMENTS, {"tenant": record.tenant, "record_id": record.id})
 
     def _insert(self, record: Record, row: Mapping[str, Any]) -> None:
         statement = insert(records, is_sqlite=self._is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "id"])
@@ -257,6 +291,7 @@ class RecordsPart(Part):
             "action": action,
             "value": row["value"],
             "leftovers": row["leftovers"],
+            "change": record.change,
         }
         self._connection.execute(history.insert(), line)
 
@@ -324,6 +359,10 @@ class RecordsPart(Part):
         query = select(history).where(history.c.tenant == tenant, history.c.record_id == record_id).order_by(history.c.version)
         return [_history_line(row) for row in self._connection.execute(query).all()]
 
+    def version_at(self, tenant: str, record_id: str, change: int) -> HistoryLine | None:
+        row = self._connection.execute(VERSION_AT, {"tenant": tenant, "id": record_id, "change": change}).one_or_none()
+        return _history_line(row) if row else None
+
     def prune_history(self, before: datetime) -> int:
         newer = history.alias()
         has_newer = exists().where(
@@ -345,6 +384,7 @@ def _history_line(row: Row) -> HistoryLine:
     return HistoryLine(
         record_id=row.record_id,
         version=row.version,
+        change=row.change,
         at=at,
         actor=Actor(identity=Identity(row.actor_tenant, row.actor_login), face=Face(row.face), device=row.device),
         action=row.action,

@@ -8,7 +8,7 @@ is ``Unavailable``, for which clients are told to come again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class SqlStore:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+        self.listeners: tuple[Callable[[], None], ...] = ()  # called, in whatever thread, after a commit that grew a change number
         self._sqlite = engine.dialect.name == "sqlite"
         self._reading = engine if self._sqlite else engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -44,11 +45,15 @@ class SqlStore:
         """A transaction that commits at the end of the block and rolls back if the block raises."""
         with _translated(), self.engine.connect() as connection:
             connection.info["writing"] = True
+            transaction = SqlTransaction(connection)
             try:
                 with connection.begin():
-                    yield SqlTransaction(connection)
+                    yield transaction
             finally:
                 connection.info.pop("writing", None)
+        if transaction.grew:
+            for listener in self.listeners:
+                listener()
 
     def migrate(self) -> None:
         """Bring the schema up to date; several processes may try at once."""

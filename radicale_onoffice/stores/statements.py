@@ -55,6 +55,7 @@ class Part:
 
     _connection: Connection
     _is_sqlite: bool
+    grew: bool  # has a change number grown: somebody may wait for that
 
     def _save(self, table: Table, keys: tuple[str, ...], row: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
         self._connection.execute(upsert(table, keys, is_sqlite=self._is_sqlite), row)

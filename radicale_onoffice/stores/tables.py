@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
 metadata = MetaData(
     naming_convention={
@@ -28,7 +28,14 @@ tenants = Table(
 )
 
 # Apart from tenants, because every write of a tenant locks its row until commit.
-counters = Table("counters", metadata, Column("tenant", Text, primary_key=True), Column("change", BigInteger, nullable=False))
+# ``everybody`` is the number of the last change that was none of a record: of gates, rights or devices.
+counters = Table(
+    "counters",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("change", BigInteger, nullable=False),
+    Column("everybody", BigInteger, nullable=False, server_default="0"),
+)
 
 users = Table(
     "users",
@@ -126,6 +133,7 @@ audience = Table(
     Column("active", Boolean, nullable=False),
     Column("change", BigInteger, nullable=False),
     Index(None, "tenant", "kind", "principal", "change"),
+    Index(None, "tenant", "change"),
 )
 
 aliases = Table(
@@ -153,6 +161,7 @@ history = Table(
     Column("action", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("leftovers", Text, nullable=False),
+    Column("change", BigInteger, nullable=False, server_default="0"),
     Index(None, "at"),
 )
 
@@ -185,6 +194,83 @@ feed_entries = Table(
     Column("live_since", BigInteger, nullable=False),
     Column("gone_since", BigInteger, nullable=False),
     Column("gone_at", BigInteger, nullable=False),
+    Column("born", BigInteger, nullable=False, server_default="0"),
     Index(None, "feed_id", "seq"),
     Index(None, "feed_id", "name"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    *_identity(),
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("information", Text, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("last_sync", BigInteger),
+    Column("policy_key", Text, nullable=False),
+    Column("pending_policy_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("wipe_account_only", Boolean, nullable=False),
+    Column("heartbeat", Integer, nullable=False),
+    Column("ping_folders", Text, nullable=False),
+    Column("sync_request", Text, nullable=False),
+    Column("notes", Text, nullable=False),
+)
+
+# What a device has of one collection: the state as JSON, and the last answer, for a device that did not get it.
+sync_states = Table(
+    "sync_states",
+    metadata,
+    *_identity(),
+    Column("device_id", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+)
+
+client_ids = Table(
+    "client_ids",
+    metadata,
+    *_identity(),
+    Column("device_id", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("client_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    *_identity(),
+    Column("device_id", Text, primary_key=True),
+    Column("collection", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+# The ways of encoding that a tenant's devices have asked for; a tenant has few of them, and each device's choice makes one.
+flavours = Table(
+    "flavours",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("tenant", "name"),
+)
+
+fragments = Table(
+    "fragments",
+    metadata,
+    Column("flavour_id", Integer, ForeignKey("flavours.id", ondelete="CASCADE"), primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("encoded", LargeBinary, nullable=False),
 )

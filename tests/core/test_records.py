@@ -9,23 +9,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from radicale_onoffice.core.drafts import AppointmentDraft, ContactDraft, Override, Series
 from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, GateClosed, NotFound, OutOfReach, Refused
 from radicale_onoffice.core.model import (
     Actor,
     Appointment,
-    AppointmentDraft,
     Base,
     Contact,
-    ContactDraft,
     Entry,
     EntryKind,
     Face,
     Frequency,
     Identity,
     Kind,
-    Override,
     Recurrence,
-    Series,
     Slot,
     User,
 )

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radicale_onoffice.core import recurrence
+from radicale_onoffice.core.drafts import Series, Weekday
 from radicale_onoffice.core.errors import BadRequest
-from radicale_onoffice.core.model import Appointment, Frequency, Recurrence, Series, Weekday
+from radicale_onoffice.core.model import Appointment, Frequency, Recurrence
 from radicale_onoffice.core.policy import OnIncompatibleSeries, Policy
 
 BERLIN = ZoneInfo("Europe/Berlin")

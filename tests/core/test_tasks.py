@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from radicale_onoffice.core import tasks
-from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Task, TaskDraft, TaskStatus, User
+from radicale_onoffice.core.drafts import TaskDraft
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Task, TaskStatus, User
 from radicale_onoffice.core.policy import OnTaskDelete, Policy
 from radicale_onoffice.core.tasks import ClientStatus
 

@@ -257,8 +257,8 @@ def test_a_feed_keeps_entries_by_record(store):
     with store.writing() as tx:
         feed = tx.create_feed(ANNA, Kind.CONTACTS, "", "epoch")
         assert feed == tx.create_feed(ANNA, Kind.CONTACTS, "", "other")
-        gone = Entry("r0", "r0.vcf", '"a"', False, 2, 1, 2, 1000)
-        live = Entry("r1", "r1.vcf", '"e"', True, 3, 3, 0, 0)
+        gone = Entry("r0", "r0.vcf", '"a"', False, 2, 1, 2, 1000, 1)
+        live = Entry("r1", "r1.vcf", '"e"', True, 3, 3, 0, 0, 3)
         tx.save_feed_entries(feed.id, [gone, live])
         tx.save_feed(replace(feed, seq=3, change=1))
     with store.writing() as tx:
