@@ -193,7 +193,7 @@ def _collection(element: Element) -> CollectionRequest:
         wants_changes=wants,
         window=_window(element.first(AirSync.WindowSize)),
         has_options=options is not None,
-        filter=_filter(options),
+        filter=filter_type(options),
         client_wins=None if options is None else options.text_of(AirSync.Conflict, "1").strip() == "0",
         bodies=None if options is None else body_preferences(options),
         supported=tuple(child.tag for child in supported.children) if supported else None,
@@ -201,7 +201,8 @@ def _collection(element: Element) -> CollectionRequest:
     )
 
 
-def _filter(options: Element | None) -> int | None:
+def filter_type(options: Element | None) -> int | None:
+    """The FilterType of an Options element; raises Malformed."""
     found = options.first(AirSync.FilterType) if options else None
     if found is None:
         return None

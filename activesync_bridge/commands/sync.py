@@ -21,7 +21,7 @@ from activesync_bridge.wbxml import reader
 from activesync_bridge.wbxml.codepages import AirSync
 from activesync_bridge.wbxml.element import Element, Encoded
 from activesync_bridge.wbxml.writer import encode, encode_children
-from radicale_onoffice.core.errors import Conflict, CursorInvalid, GateClosed
+from radicale_onoffice.core.errors import BadRequest, Conflict, CursorInvalid, GateClosed
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.folders import offered_kinds
 from radicale_onoffice.core.model import Kind
@@ -99,7 +99,7 @@ def _cache(session: Session, body: Element, *, keep: bool) -> None:
     """R666, R674: a request with a body replaces the cached one; one with commands is not to be repeated."""
     text = encode(body).hex() if keep and body.first(AirSync.Partial) is None else session.device.sync_request if keep else ""
     if text != session.device.sync_request:
-        session.device = session.office.devices.cache_sync_request(session.device, text)
+        session.device = session.office.devices.update(session.identity, session.device.id, sync_request=text)
 
 
 def _completed(session: Session, request: SyncRequest) -> SyncRequest:
@@ -124,7 +124,7 @@ def _collection(session: Session, request: CollectionRequest, room: int) -> Part
     kind = next((kind for kind in offered_kinds(session.who) if kind.value == request.id), None)
     if kind is None:
         return Part(_status(session, request, Status.HIERARCHY_CHANGED))
-    stored, answer = _load(session, kind)
+    stored, answer = load_state(session, kind)
     opened = sync_state.open_key(stored, request.key, request.digest)
     try:
         if isinstance(opened, Fresh):
@@ -141,6 +141,8 @@ def _collection(session: Session, request: CollectionRequest, room: int) -> Part
         return Part(_status(session, request, Status.INVALID_KEY))
     except GateClosed:
         return Part(_status(session, request, Status.HIERARCHY_CHANGED))
+    except BadRequest:
+        return Part(_status(session, request, Status.PROTOCOL_ERROR))
     except Conflict:
         logger.warning("two requests of device %s on %s at once; one is told to try again", session.device.id, kind)
         return Part(_status(session, request, Status.RETRY))
@@ -253,7 +255,8 @@ def _status(session: Session, request: CollectionRequest, status: str) -> Encode
 # --------------------------------------------------------------------- storing
 
 
-def _load(session: Session, kind: Kind) -> tuple[State | None, bytes]:
+def load_state(session: Session, kind: Kind) -> tuple[State | None, bytes]:
+    """What is stored of a collection, and the last answer."""
     with session.office.store.reading() as tx:
         found = tx.sync_state(session.identity, session.device.id, kind.value)
     return (sync_state.load(found[0]), found[1]) if found else (None, b"")
