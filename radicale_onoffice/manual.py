@@ -8,7 +8,7 @@ from radicale_onoffice.options import OPTIONS, Option
 
 HEAD = """\
 # radicale-onoffice: one Radicale file for server, plugins and limits. Made by `radicale-onoffice options --format config`.
-# Options that begin with onoffice_ are ours, with their defaults; all others are Radicale's (https://radicale.org/v3.html).
+# Options that begin with onoffice_ or activesync_ are ours, with their defaults; all others are Radicale's (https://radicale.org/v3.html).
 # A misspelled option is an error at the start. `radicale-onoffice check --config FILE` looks this file over.
 
 [server]

@@ -1,7 +1,7 @@
 """Every configuration option: section, name, type, default and one line of help.
 
 README's option table and ``config/radicale.config`` are made from this list (``radicale-onoffice options``). The sections are
-Radicale's own, because Radicale refuses others; the prefix keeps clear of its future options.
+Radicale's own, because Radicale refuses others; the prefixes keep clear of its future options.
 """
 
 from __future__ import annotations
@@ -65,6 +65,14 @@ def one_of(words: type[StrEnum]) -> Callable[[str], Any]:
     return read
 
 
+class PhonePolicy(StrEnum):
+    """Which rules of [MS-ASPROV] a phone has to accept."""
+
+    NONE = "none"
+    BASIC = "basic"
+    STRICT = "strict"
+
+
 class CrmType(StrEnum):
     """Which CRM stands behind the store."""
 
@@ -73,6 +81,10 @@ class CrmType(StrEnum):
 
 def _option(section: str, name: str, read: Callable[[str], Any], default: str, help_: str, kind: str = "text") -> Option:
     return Option(section=section, name=f"onoffice_{name}", read=read, default=default, help=help_, kind=kind)
+
+
+def _activesync(name: str, read: Callable[[str], Any], default: str, help_: str, kind: str = "text") -> Option:
+    return Option(section="web", name=f"activesync_{name}", read=read, default=default, help=help_, kind=kind)
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -176,6 +188,18 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _option("web", "session_hours", number(1, 720), "12", "Hours that a login to the pages lasts", "hours"),
     _option("web", "metrics_token", str, "", "Bearer token that opens /metrics for others than this machine"),
+    _activesync("enabled", yes_or_no, "True", "Serve phones over Exchange ActiveSync beside DAV", "yes/no"),
+    _activesync(
+        "policy",
+        one_of(PhonePolicy),
+        "none",
+        "What phones must accept: none; basic asks for a device password; strict for a longer one and encryption",
+        "none/basic/strict",
+    ),
+    _activesync("full_wipe", yes_or_no, "False", "An administrator may have a whole phone erased, not only the account on it", "yes/no"),
+    _activesync("min_heartbeat", number(60, 3540), "60", "Shortest time that a phone may wait for changes", "seconds"),
+    _activesync("max_heartbeat", number(60, 3540), "3540", "Longest time that a phone may wait; a proxy has to allow for it", "seconds"),
+    _activesync("max_devices", number(1, 1000), "10", "Phones of one user; a new one more is refused", "number"),
 )
 
 SCHEMA: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -203,6 +227,8 @@ def policy_from(configuration: Configuration) -> Policy:
         lock_after=auth("lock_after"),
         lock_minutes=auth("lock_minutes"),
         password_max_age_days=auth("password_max_age_days"),
+        max_devices=configuration.get("web", "activesync_max_devices"),
+        full_wipe=configuration.get("web", "activesync_full_wipe"),
         direction={kind: storage(f"{kind}_direction") for kind in Kind},
     )
 

@@ -14,6 +14,7 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.policy import Policy
@@ -130,6 +131,7 @@ def assemble(
         settings=settings,
         feeds=feeds,
         records=records,
+        devices=Devices(store, policy, clock),
     )
 
 

@@ -219,8 +219,7 @@ def _save_tenant(office: Office, tenant: Tenant) -> None:
         fail(f"{tenant.region!r} is no region; use two letters such as DE.")
     if not tenant.name.isprintable() or not tenant.name or set(tenant.name) & set("/\\:@"):
         fail("A tenant's name has printable characters without / \\ : @")
-    with office.store.writing() as tx:
-        tx.save_tenant(tenant)
+    office.settings.save_tenant(tenant, administrator())
 
 
 @tenants.command("list")

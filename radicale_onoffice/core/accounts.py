@@ -214,6 +214,8 @@ class Accounts:
                 raise NotFound(f"There is no tenant {user.identity.tenant!r}; make it with `tenant add`.")
             known = tx.user(user.identity)
             tx.save_user(user)
+            if known is not None and _offered_by(known) != _offered_by(user):
+                tx.next_change(user.identity.tenant, everybody=True)
             if password is not None:
                 tx.remove_page_sessions(user.identity)
             event = "password changed" if known and password is not None else "changed" if known else "created"
@@ -223,6 +225,7 @@ class Accounts:
         """Remove a user with all that is the user's own; records stay. False if there was none."""
         with self._store.writing() as tx:
             tx.add_audit(AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event="removed"))
+            tx.next_change(identity.tenant, everybody=True)
             return tx.remove_user(identity)
 
     # ------------------------------------------------------------- maintenance
@@ -273,6 +276,11 @@ class Accounts:
         """End a session."""
         with self._store.writing() as tx:
             tx.remove_page_session(session.token_digest)
+
+
+def _offered_by(user: User) -> User:
+    """What of a user decides what is offered, and in what form: all but the password and the admin mark."""
+    return replace(user, password="", password_changed=None, admin=False)
 
 
 def _digest(token: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
@@ -27,3 +28,4 @@ class Office:
     settings: Settings
     feeds: Feeds
     records: Records
+    devices: Devices

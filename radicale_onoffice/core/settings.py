@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from radicale_onoffice.core.errors import BadRequest, NotFound
-from radicale_onoffice.core.model import AuditLine, Identity, Kind, User, UserState
+from radicale_onoffice.core.model import AuditLine, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.core.rights import Gate
@@ -37,10 +37,22 @@ class Settings:
                 if gate is Gate.SWITCH and not is_open and self._policy.toggle_resets_state:
                     # Off and on again is the official way to restart a stuck sync (rule 3, U43): cursors die, the lock stays.
                     tx.reset_feeds(identity, kind, self._new_epoch())
+            tx.next_change(identity.tenant, everybody=True)
             word = "opened" if is_open else "closed"
             event = f"gate {word}: {gate}" + (f" {kind}" if kind else "")
             tx.add_audit(AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=event))
         logger.info("%s: login=%s tenant=%s by=%s", event, identity.user, identity.tenant, by)
+
+    def save_tenant(self, tenant: Tenant, by: str) -> None:
+        """Create or change a tenant; its zone decides where days begin, so its feeds follow."""
+        with self._store.writing() as tx:
+            known = tx.tenant(tenant.name)
+            if known == tenant:
+                return
+            tx.save_tenant(tenant)
+            tx.next_change(tenant.name, everybody=True)
+            event = "tenant changed" if known else "tenant created"
+            tx.add_audit(AuditLine(at=self._clock(), tenant=tenant.name, login="", actor=by, event=event))
 
     @staticmethod
     def _set_module(tx: Transaction, name: str, is_open: bool) -> None:
