@@ -22,7 +22,17 @@ from activesync_bridge.versions import Version
 from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar
 from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.writer import encode
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, GateClosed, NotFound, OfficeError, OutOfReach, Refused, Unavailable
+from radicale_onoffice.core.errors import (
+    BadRequest,
+    Conflict,
+    DuplicateUid,
+    GateClosed,
+    NotFound,
+    OfficeError,
+    OutOfReach,
+    Refused,
+    Unavailable,
+)
 from radicale_onoffice.core.model import Base, Kind, Record
 from radicale_onoffice.core.ports import Transaction
 

@@ -99,7 +99,7 @@ def resume(session: Session, asked: object, *, may_wait: bool) -> Answer:
                 changed.append(folder)
     if changed:
         return _answer_with(CHANGES, Element(Ping.Folders, tuple(Element(Ping.Folder, one) for one in changed)))
-    return Waiting(asked.heartbeat, watched, asked) if may_wait else _answer_with(NOTHING)
+    return Waiting(asked.heartbeat, watched, asked, idle=_answer_with(NOTHING)) if may_wait else _answer_with(NOTHING)
 
 
 def _news(session: Session, kind: Kind) -> tuple[str, Cursor, bool] | None:

@@ -313,7 +313,9 @@ def slot_lines(component: Component, had: Mapping[Slot, str], region: str) -> di
     open_lines = [tel for tel in numbers if not any(tel is taken for taken in found.values())]
     for tel in list(open_lines):
         same = (
-            s for s in _candidates(component, tel) if s not in found and s in had and slots.same_value(s.kind, had[s], value_of(tel), region)
+            s
+            for s in _candidates(component, tel)
+            if s not in found and s in had and slots.same_value(s.kind, had[s], value_of(tel), region)
         )
         slot = next(same, None)
         if slot is not None:
