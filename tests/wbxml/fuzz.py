@@ -54,7 +54,7 @@ def mutated(chance: random.Random) -> bytes:
             case 3:
                 del body[at : at + chance.randint(1, 8)]
             case 4:
-                body[at:at] = body[chance.randint(0, at) : at] * chance.choice((1, 2, 40))
+                body[at:at] = body[chance.randint(0, at) : at][:1000] * chance.choice((1, 2, 40))
             case 5:
                 other = chance.choice(SEEDS)
                 body[at:] = other[chance.randint(0, len(other)) :]
