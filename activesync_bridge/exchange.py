@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from activesync_bridge import items, sync_state
+from activesync_bridge import sync_state
 from activesync_bridge.items import Flavour, Ghosting
+from activesync_bridge.items import dispatch as items
 from activesync_bridge.items.patching import holds
 from activesync_bridge.sending import Sender
 from activesync_bridge.session import Session

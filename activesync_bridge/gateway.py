@@ -25,11 +25,10 @@ from activesync_bridge import policy
 from activesync_bridge.request import Request
 from activesync_bridge.session import Announced, Answer, Options, Session
 from activesync_bridge.status import Common, answer, refusal
-from activesync_bridge.versions import Version
 from radicale_onoffice.core.accounts import Origin, Verify
 from radicale_onoffice.core.errors import OfficeError, SignInRefused
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import DeviceState, Face, User
+from radicale_onoffice.core.model import Face, User
 from radicale_onoffice.core.office import Office
 
 # R17 ff. of [MS-ASPROV]: these are answered before a policy is acknowledged; iOS sends Settings before Provision
@@ -80,22 +79,14 @@ class Gateway:
         return Reader(tenant=tenant, user=user)
 
     def _standing(self, session: Session) -> Answer:
-        """What keeps a device from every command but Provision; None = nothing."""
-        command, version, state = session.request.command, session.version, session.device.state
-        if state in (DeviceState.BLOCKED, DeviceState.WIPED):
-            return refusal(command, version, Common.DEVICE_IS_BLOCKED_FOR_THIS_USER)
-        if state in (DeviceState.WIPE_REQUESTED, DeviceState.WIPE_SENT):
-            if session.device.wipe_account_only and version < Version.V16_1:
-                # Below 16.1 a phone can only be erased as a whole: it is kept out instead.
-                return refusal(command, version, Common.DEVICE_IS_BLOCKED_FOR_THIS_USER)
-            return None if command == "Provision" else refusal(command, version, Common.REMOTE_WIPE_REQUESTED)
-        if command in BEFORE_POLICY or not policy.is_demanded(session.options):
+        """What keeps a device from this command; None = nothing."""
+        command, version = session.request.command, session.version
+        reason = policy.exclusion(session.device, version)
+        if reason is Common.REMOTE_WIPE_REQUESTED and command == "Provision":
             return None
-        if not session.device.policy_key:
-            return refusal(command, version, Common.DEVICE_NOT_PROVISIONED)
-        if session.request.policy_key != session.device.policy_key:
-            return refusal(command, version, Common.INVALID_POLICY_KEY)
-        return None
+        if reason is None and command not in BEFORE_POLICY:
+            reason = policy.objection(session.device, session.request.policy_key, session.options.policy)
+        return None if reason is None else refusal(command, version, reason)
 
 
 def credentials(authorization: str) -> tuple[str, str]:
