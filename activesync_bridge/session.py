@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from activesync_bridge.request import Request
 from activesync_bridge.versions import Version
@@ -25,6 +26,13 @@ class Options:
     window_most: int = 512  # items of one answer
 
 
+class Announced(Protocol):
+    """What Pings have told already; kept by the server, over all requests."""
+
+    def may_tell(self, identity: Identity, device_id: str, kind: Kind, news: object) -> bool:
+        """True unless this very news was told too often already."""
+
+
 @dataclass(slots=True)
 class Session:
     """One request of a signed-in user's device. ``who`` is the user with the tenant as of this request."""
@@ -35,6 +43,7 @@ class Session:
     version: Version
     request: Request
     options: Options
+    announced: Announced
 
     @property
     def identity(self) -> Identity:
