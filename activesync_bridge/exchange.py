@@ -38,7 +38,6 @@ from radicale_onoffice.core.model import Base, Kind, Record
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
-KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
 # What a client is told of a command that the core refuses
 REFUSALS: Mapping[type[OfficeError], str] = {
     OutOfReach: Status.NOT_FOUND,
@@ -123,7 +122,7 @@ class Writer:
                 raise
             record = self._put(command, record_id, self._base(record_id)[0], uid)
         told = items.dump(self.kind, record.text, record.uid, self.flavour)
-        same = not command.instance_id and command.data is not None and holds(command.data, told)
+        same = not command.instance_id and command.data is not None and holds(command.data, told, self._ghosting())
         self.own[record.id] = Written(record.version, record.etag if same else "")
         return record
 
@@ -146,9 +145,9 @@ class Writer:
         if command.instance_id:
             return items.patch_occurrence(self.kind, text, command.instance_id, command.data, self.flavour)
         assert command.data is not None
-        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(command), uid=uid)
+        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid)
 
-    def _ghosting(self, command: ClientCommand) -> Ghosting:
+    def _ghosting(self) -> Ghosting:
         """R2231: in 16.x every property of an appointment is ghosted."""
         if self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
             return Ghosting(frozenset())

@@ -34,4 +34,3 @@ class Server:
                 rows = connection.execute(sqlalchemy.text(f"SELECT * FROM {table} ORDER BY 1, 2, 3")).all()  # noqa: S608 - our own names
                 digest.update(repr(rows).encode())
         return digest.hexdigest()
-
