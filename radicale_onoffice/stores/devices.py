@@ -42,7 +42,8 @@ def _of(identity: Identity, device_id: str) -> dict[str, str]:
     return {"tenant": identity.tenant, "login": identity.user, "device_id": device_id}
 
 
-def _device(row: Row[Any]) -> Device:
+def device_from(row: Row[Any]) -> Device:
+    """The device in a row of the devices table."""
     first_seen, last_seen = from_micros(row.first_seen), from_micros(row.last_seen)
     assert first_seen is not None
     assert last_seen is not None
@@ -89,12 +90,12 @@ class DevicesPart(Part):
         query = DEVICE.with_for_update() if lock and not self._is_sqlite else DEVICE
         key = {"tenant": identity.tenant, "login": identity.user, "id": device_id}
         row = self._connection.execute(query, key).one_or_none()
-        return _device(row) if row else None
+        return device_from(row) if row else None
 
     def devices(self, tenant: str, user: str | None = None) -> Sequence[Device]:
         query = select(devices).where(devices.c.tenant == tenant).order_by(devices.c.login, devices.c.id)
         rows = self._connection.execute(query if user is None else query.where(devices.c.login == user)).all()
-        return [_device(row) for row in rows]
+        return [device_from(row) for row in rows]
 
     def save_device(self, device: Device) -> None:
         row = {
