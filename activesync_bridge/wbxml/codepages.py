@@ -720,7 +720,6 @@ class Find:
     Picture: Final = 0x1922
 
 
-
 NAMESPACES: Final[Mapping[int, type]] = {
     0: AirSync,
     1: Contacts,
