@@ -20,7 +20,8 @@ from PIL import Image, ImageOps
 from radicale_onoffice.core.errors import BadRequest, TooLarge
 
 MAX_BASE64: Final = 48 * 1024  # characters (R384)
-MAX_PIXELS: Final = 40_000_000  # a 40-megapixel photo; what claims more is a decompression bomb
+MAX_PIXELS: Final = 50_000_000  # of a photo; what claims more is a decompression bomb
+MAX_DECODED: Final = 16_000_000  # pixels that are held in memory; JPEG is decoded smaller
 SIDES: Final = (512, 384, 288, 216, 160, 120, 96, 72)  # pixels of the longer side, tried in turn
 LIKENESS: Final = 24  # largest difference of two thumbnails' values, of 255, that comes from encoding anew
 BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -32,7 +33,7 @@ def encoded(data: bytes) -> str:
     return b64encode(data).decode() if 4 * math.ceil(len(data) / 3) <= MAX_BASE64 else _smaller(data)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)  # a change reads the same picture up to three times; the store keeps what was sent
 def _smaller(data: bytes) -> str:
     try:
         picture = _opened(data, SIDES[0])
@@ -55,6 +56,8 @@ def _opened(data: bytes, side: int) -> Image.Image:
         if picture.width * picture.height > MAX_PIXELS:
             raise ValueError("more pixels than any photo has")
         picture.draft("RGB", (2 * side, 2 * side))  # JPEG only: decodes at a fraction of the size
+        if picture.width * picture.height > MAX_DECODED:
+            raise ValueError("more pixels than are worth the memory")
         upright = ImageOps.exif_transpose(picture)
         if upright.mode in ("RGBA", "LA", "PA", "P"):
             layer = upright.convert("RGBA")
