@@ -41,7 +41,7 @@ from radicale_onoffice.formats.lines import Component, Line, escape, quote_param
 from radicale_onoffice.formats.lines import dump as dump_lines
 
 UNMAPPED: Final = appointments.UNMAPPED  # for the same reasons as in iCalendar
-CLIENT_UID, ATTENDEE = "X-EAS-CLIENTUID", "X-EAS-ATTENDEE"
+ATTENDEE = "X-EAS-ATTENDEE"
 MAX_UID = 300  # R463
 MAX_REMINDER = 525600  # minutes; the core takes none beyond three weeks (U27)
 
@@ -334,7 +334,7 @@ def _opened(text: str | None, data: Element, flavour: Flavour, uid: str) -> tupl
     uid = uid or wanted_uid(data, flavour)
     component = Component("VEVENT", [line("UID", escape(uid))] if uid else [])
     client_uid = data.text_of(Calendar.ClientUid).strip("\0 \t\r\n")[:MAX_UID]
-    component.parts += [line(CLIENT_UID, escape(client_uid))] if client_uid else []
+    component.parts += [line(series.CLIENT_UID, escape(client_uid))] if client_uid else []
     return Component("VCALENDAR", [line("VERSION", "2.0"), line("PRODID", "-//radicale-onoffice//EN"), component]), component
 
 

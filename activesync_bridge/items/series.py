@@ -20,9 +20,12 @@ from radicale_onoffice.formats.lines import Component
 
 MAX_EXCEPTIONS: Final = 256  # R24311
 RULES = ("RRULE", "RDATE", "EXRULE")
+CLIENT_UID = "X-EAS-CLIENTUID"
+NOT_INHERITED = (*RULES, "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION", CLIENT_UID)
 
 
 def pattern_of(component: Component, start: spans.Start) -> Pattern | None:
+    """What the one RRULE says; None if there is none, or if EAS cannot say it."""
     found = component.lines(*RULES)
     return recurrence.from_rule(found[0].value, start) if len(found) == 1 and found[0].name == "RRULE" else None
 
@@ -60,6 +63,9 @@ def plan(component: Component, data: Element, context: Context) -> None:
     told = None
     if sent is not None and span is not None:
         told = recurrence.load(sent, span[0], had, context.flavour.version, lambda when: spans.whole_day(when, context))
+        until = [one.text_of(Calendar.Until).strip() for one in (sent, *_read_recurrence(component, context))]
+        if told is not None and had is not None and len(until) == 2 and until[0] == until[1] != "":
+            told = replace(told, until=had.until)  # the last day that the client was told, whatever the time of day is now
     context.memo["repeating"] = Repeating(had, told, left_out(component, context))
 
 
@@ -157,6 +163,7 @@ def _differ_in_end_only(one: Pattern, other: Pattern) -> bool:
 
 
 def is_deleted(exception: Element) -> bool:
+    """True if an Exception leaves its occurrence out (R210)."""
     return exception.text_of(Calendar.Deleted).strip().lower() in ("1", "true")
 
 
@@ -180,6 +187,7 @@ def apply(calendar: Component, component: Component, exception: Element, table: 
 
 
 def leave_out(component: Component, day: date, context: Context) -> bool:
+    """Leave a day out of a series; False if it is left out already."""
     span = spans.span_of(component, context)
     if span is None or day in left_out(component, context):
         return False
@@ -195,7 +203,7 @@ def override(calendar: Component, master: Component, day: date, data: Element, t
     start = _occurrence(day, span[0])
     length = spans.naive(span[1]) - spans.naive(span[0])
     end = spans.later(start, length)
-    kept = [part for part in master.parts if part.name not in (*RULES, "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DURATION")]
+    kept = [part for part in master.parts if part.name not in NOT_INHERITED]
     named = times.stamp("RECURRENCE-ID", start)
     own = Component("VEVENT", [named, times.stamp("DTSTART", start), times.stamp("DTEND", end), *kept])
     inner = Context(flavour=context.flavour, ghosting=Ghosting(frozenset()), calendar=calendar)
