@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from activesync_bridge import items
+
 from activesync_bridge.folders import CLASSES, MAIL_FOLDERS
 from activesync_bridge.items import BodyPreference, Flavour
 from activesync_bridge.session import Answer, Multipart, Session
