@@ -25,21 +25,13 @@ class Known:
     key_is_valid: bool
 
 
-def create(session: Session, body: Element | None) -> Answer:
-    """Refuse a FolderCreate."""
+def handle(session: Session, body: Element | None) -> Answer:
+    """Refuse the command that the query names."""
     known = _known(session, body)
-    return _refused(Tag.FolderCreate, why_not_create(body, known))
-
-
-def delete(session: Session, body: Element | None) -> Answer:
-    """Refuse a FolderDelete."""
-    known = _known(session, body)
-    return _refused(Tag.FolderDelete, why_not_delete(body, known))
-
-
-def update(session: Session, body: Element | None) -> Answer:
-    """Refuse a FolderUpdate."""
-    known = _known(session, body)
+    if session.request.command == "FolderCreate":
+        return _refused(Tag.FolderCreate, why_not_create(body, known))
+    if session.request.command == "FolderDelete":
+        return _refused(Tag.FolderDelete, why_not_delete(body, known))
     return _refused(Tag.FolderUpdate, why_not_update(body, known))
 
 

@@ -15,20 +15,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
+from activesync_bridge.folders import KIND_FOLDERS, MAIL_FOLDERS
 from activesync_bridge.session import Answer, Session
 from activesync_bridge.status import FolderSyncStatus
 from activesync_bridge.wbxml.codepages import FolderHierarchy as Tag
 from activesync_bridge.wbxml.element import Element
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import Device, Kind
+from radicale_onoffice.core.model import Device
 from radicale_onoffice.core.ports import Transaction
 
 HIERARCHY = "hierarchy"  # the collection under which the device's list of folders is kept
 ROOT = "0"  # ParentId of every folder, and the first key
-TYPES: Mapping[Kind, int] = {Kind.TASKS: 7, Kind.APPOINTMENTS: 8, Kind.CONTACTS: 9}  # R4673-R4675
-# Types of [MS-ASCMD] 2.2.3.186.3 and names
-MAIL: Mapping[str, int] = {"inbox": 2, "drafts": 3, "deleted": 4, "sent": 5, "outbox": 6}
 MAIL_NAMES: Mapping[str, Mapping[str, str]] = {
     "de": {
         "inbox": "Posteingang",
@@ -189,9 +187,9 @@ def _failed(status: FolderSyncStatus) -> Element:
 def offered(tx: Transaction, who: Reader) -> tuple[Folder, ...]:
     """The folders that exist for the user now, as the other face names them."""
     names = MAIL_NAMES.get(who.user.language, MAIL_NAMES["en"])
-    mail = [Folder(name, names[name], kind) for name, kind in MAIL.items()]
+    mail = [Folder(name, names[name], kind) for name, kind in MAIL_FOLDERS.items()]
     kinds = [
-        Folder(kind.value, folders.properties(who, kind, tx.folder_properties(who.identity, kind))["display_name"], TYPES[kind])
+        Folder(kind.value, folders.properties(who, kind, tx.folder_properties(who.identity, kind))["display_name"], KIND_FOLDERS[kind])
         for kind in folders.offered_kinds(who)
     ]
     return (*mail, *kinds)
@@ -206,16 +204,17 @@ def load(tx: Transaction, device: Device) -> State:
     return State(data["number"], _generation(data["current"]), _generation(data["previous"]))
 
 
-def is_current(tx: Transaction, who: Reader, device: Device) -> bool:
+def is_current(session: Session) -> bool:
     """True unless the device has to ask for its folders again: Sync answers 12 then, and Ping 7."""
-    current = load(tx, device).current
-    return current is not None and current.folders == offered(tx, who)
+    with session.office.store.reading() as tx:
+        current = load(tx, session.device).current
+        return current is not None and current.folders == offered(tx, session.who)
 
 
 def knows(tx: Transaction, device: Device, key: str) -> bool:
     """True if the key is one of the two that the device may use."""
     state = load(tx, device)
-    return any(one is not None and one.key == key for one in (state.current, state.previous))
+    return key != ROOT and any(one is not None and one.key == key for one in (state.current, state.previous))
 
 
 def _generation(data: Sequence[object] | None) -> Generation | None:
