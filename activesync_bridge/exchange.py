@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from activesync_bridge import items, sync_state
+from activesync_bridge import sync_state
 from activesync_bridge.items import Flavour, Ghosting
+from activesync_bridge.items import dispatch as items
 from activesync_bridge.items.patching import holds
 from activesync_bridge.sending import Sender
 from activesync_bridge.session import Session
@@ -22,12 +23,21 @@ from activesync_bridge.versions import Version
 from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar
 from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.writer import encode
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, GateClosed, NotFound, OfficeError, OutOfReach, Refused, Unavailable
+from radicale_onoffice.core.errors import (
+    BadRequest,
+    Conflict,
+    DuplicateUid,
+    GateClosed,
+    NotFound,
+    OfficeError,
+    OutOfReach,
+    Refused,
+    Unavailable,
+)
 from radicale_onoffice.core.model import Base, Kind, Record
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
-KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
 # What a client is told of a command that the core refuses
 REFUSALS: Mapping[type[OfficeError], str] = {
     OutOfReach: Status.NOT_FOUND,
@@ -112,7 +122,7 @@ class Writer:
                 raise
             record = self._put(command, record_id, self._base(record_id)[0], uid)
         told = items.dump(self.kind, record.text, record.uid, self.flavour)
-        same = not command.instance_id and command.data is not None and holds(command.data, told)
+        same = not command.instance_id and command.data is not None and holds(command.data, told, self._ghosting())
         self.own[record.id] = Written(record.version, record.etag if same else "")
         return record
 
@@ -135,9 +145,9 @@ class Writer:
         if command.instance_id:
             return items.patch_occurrence(self.kind, text, command.instance_id, command.data, self.flavour)
         assert command.data is not None
-        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(command), uid=uid)
+        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid)
 
-    def _ghosting(self, command: ClientCommand) -> Ghosting:
+    def _ghosting(self) -> Ghosting:
         """R2231: in 16.x every property of an appointment is ghosted."""
         if self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
             return Ghosting(frozenset())

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from activesync_bridge import items
 from activesync_bridge.items import Flavour
+from activesync_bridge.items import dispatch as items
 from activesync_bridge.session import Session
 from activesync_bridge.sync_state import Step, Verb
 from activesync_bridge.wbxml.codepages import AirSync

@@ -20,10 +20,8 @@ class Options:
     """The bridge's own options."""
 
     policy: str = "none"  # preset of [MS-ASPROV] policies: none, basic, strict
-    full_wipe: bool = False  # may a phone be erased at all
     min_heartbeat: int = 60  # seconds
     max_heartbeat: int = 3540
-    window_most: int = 512  # items of one answer
 
 
 class Announced(Protocol):
@@ -66,6 +64,7 @@ class Waiting:
     seconds: int
     watched: Sequence[tuple[Kind, str, Cursor]]
     asked: object
+    idle: Element | None = None  # the answer if the wait ends without another look, because a newer request came
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,13 @@ class Sticky:
     def to_json(self) -> dict[str, Any]:
         """The form in which sync_state keeps it."""
         bodies = {str(kind): [one.truncation_size, one.all_or_none] for kind, one in self.bodies.items()}
-        return {"filter": self.filter, "client_wins": self.client_wins, "bodies": bodies, "supported": self.supported, "window": self.window}
+        return {
+            "filter": self.filter,
+            "client_wins": self.client_wins,
+            "bodies": bodies,
+            "supported": self.supported,
+            "window": self.window,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Sticky:

@@ -36,6 +36,7 @@ from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.ports import Entry
 
+KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
 FIRST_KEY = "0"  # the key of a device that knows nothing
 
 

@@ -45,7 +45,9 @@ def handle(session: Session, body: Element | None) -> Answer:
 
 def _parse(element: Element) -> Asked:
     return Asked(
-        element.text_of(GetItemEstimate.CollectionId), element.text_of(AirSync.SyncKey), filter_type(element.first(AirSync.Options) or element)
+        element.text_of(GetItemEstimate.CollectionId),
+        element.text_of(AirSync.SyncKey),
+        filter_type(element.first(AirSync.Options) or element),
     )
 
 

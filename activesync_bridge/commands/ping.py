@@ -83,7 +83,9 @@ def resume(session: Session, asked: object, *, may_wait: bool) -> Answer:
     """Look at the folders, first or again."""
     assert isinstance(asked, PingRequest)
     offered = {kind.value: kind for kind in offered_kinds(session.who)}
-    if any(one not in offered and one not in MAIL_FOLDERS for one in asked.folders) or not foldersync.is_current(session):
+    with session.office.store.reading() as tx:
+        is_current = foldersync.is_current(tx, session.who, session.device)
+    if not is_current or any(one not in offered and one not in MAIL_FOLDERS for one in asked.folders):
         return _answer_with(HIERARCHY)
     changed: list[str] = []
     watched: list[tuple[Kind, str, Cursor]] = []
@@ -99,7 +101,7 @@ def resume(session: Session, asked: object, *, may_wait: bool) -> Answer:
                 changed.append(folder)
     if changed:
         return _answer_with(CHANGES, Element(Ping.Folders, tuple(Element(Ping.Folder, one) for one in changed)))
-    return Waiting(asked.heartbeat, watched, asked) if may_wait else _answer_with(NOTHING)
+    return Waiting(asked.heartbeat, watched, asked, idle=_answer_with(NOTHING)) if may_wait else _answer_with(NOTHING)
 
 
 def _news(session: Session, kind: Kind) -> tuple[str, Cursor, bool] | None:

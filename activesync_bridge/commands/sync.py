@@ -270,4 +270,4 @@ def _save(session: Session, kind: Kind, state: State, answer: bytes, *, expect: 
         if (json.loads(found[0]) if found else None) != (json.loads(sync_state.dump(expect)) if expect else None):
             raise Conflict(None, None)
         tx.save_sync_state(identity, device_id, kind.value, sync_state.dump(state), answer)
-        tx.prune_client_ids(identity, device_id, kind.value, state.current.number - KEPT_NUMBERS)
+        tx.prune_client_ids(identity, device_id, kind.value, state.current.number - sync_state.KEPT_NUMBERS)

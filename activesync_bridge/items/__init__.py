@@ -11,10 +11,6 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from activesync_bridge.versions import Version
-from activesync_bridge.wbxml.codepages import Calendar
-from activesync_bridge.wbxml.element import Element
-from radicale_onoffice import formats
-from radicale_onoffice.core.model import Base, Draft, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +50,3 @@ class Ghosting:
     def deletes(self, tag: int) -> bool:
         """True if leaving the element out deletes it."""
         return self.managed is None or tag in self.managed
-
-
-def dump(kind: Kind, text: str, uid: str, flavour: Flavour) -> tuple[Element, ...]:
-    """Children of ApplicationData, in schema order, out of a record's DAV text."""
-    return _ITEMS[kind].dump(text, uid, flavour)
-
-
-def patch(kind: Kind, text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting, *, uid: str = "") -> str:
-    """The DAV text that a client's ApplicationData makes of the text that it had (None: of nothing). Raises BadRequest."""
-    return _ITEMS[kind].patch(text, data, flavour, ghosting, uid=uid)
-
-
-def draft(kind: Kind, text: str, base: Base | None, flavour: Flavour) -> Draft:
-    """What the core is asked for: the same reading of the text as that of a PUT. Raises BadRequest."""
-    return formats.load(kind, text, base, zone=flavour.zone, region=flavour.region)
-
-
-def client_uid(data: Element) -> str:
-    """The UID that a client chose for an appointment: UID up to 14.1, ClientUid from 16.0 (R2060-R2062; iOS ends it with a NUL)."""
-    return (data.text_of(Calendar.UID) or data.text_of(Calendar.ClientUid)).strip("\0 ")

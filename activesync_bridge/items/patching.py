@@ -228,6 +228,13 @@ def put(component: Component, old: Sequence[Line | Component], new: Iterable[Lin
     parts[:] = [*before, *written, *after]
 
 
+def drop(component: Component, gone: Line) -> None:
+    """Take a line away, and the label that stood beside it alone."""
+    put(component, [gone], [])
+    if gone.group and not any(isinstance(part, Line) and part.group == gone.group and part.name != "X-ABLABEL" for part in component.parts):
+        put(component, [label for label in component.lines("X-ABLABEL") if label.group == gone.group], [])
+
+
 def with_text(old: Line | None, name: str, value: str, **params: str) -> Line:
     """A line with this (escaped) value: the old one with its parameters, or a new one."""
     if old is None or "QUOTED-PRINTABLE" in old.raw.upper():

@@ -51,7 +51,7 @@ class Limits:
 
     size: int = 16 << 20  # bytes; also of all text that comes from the string table
     depth: int = 32  # elements within each other; exceptions' attendees stand at 11
-    elements: int = 100_000  # elements, and pieces of text that stand in several pieces
+    elements: int = 100_000  # elements, changes of the code page, and pieces of text in elements with several
     string: int = 4 << 20  # bytes of one string or byte array
 
 
@@ -125,8 +125,8 @@ def _body(data: bytes, at: int, texts: _Texts) -> Element:
                 children.append(element)
                 at += 1
             elif token == SWITCH_PAGE:
+                left -= 1
                 page, at = _page(data, at + 1)
-                continue
             elif _TAG <= token < _TAG_END:
                 left -= 1
                 children.append(Element(page | token))
@@ -138,8 +138,8 @@ def _body(data: bytes, at: int, texts: _Texts) -> Element:
             else:
                 raise WbxmlError(at, f"the token 0x{token:02X} stands where the root should be")
             if left < 0:
-                raise TooLarge(at, f"there are more than {limits.elements} elements")
-            if not parents:
+                raise TooLarge(at, f"there are more than {limits.elements} elements, pages and pieces")
+            if children and not parents:
                 break
     except IndexError:
         raise WbxmlError(len(data), "the body ends before its root does") from None

@@ -14,6 +14,7 @@ SWITCH_PAGE, END, STR_I, OPAQUE = 0x00, 0x01, 0x03, 0xC3
 WITH_CONTENT: Final = 0x40  # bit of a tag's token
 _UNKNOWN_PAGE = -1  # nobody knows where the decoder is: the next tag needs a SWITCH_PAGE
 _END_TEXT = bytes((0, END))
+_SWITCH = [bytes((SWITCH_PAGE, page)) for page in range(0x100)]
 
 
 class _Tokens(dict[int, bytes]):
@@ -55,7 +56,7 @@ def _write(elements: Iterable[Element], out: bytearray, page: int) -> int:
         tag, content = element.tag, element.content
         if tag >> 8 != page:
             page = tag >> 8
-            out += bytes((SWITCH_PAGE, page))
+            out += _SWITCH[page & 0xFF]
         if isinstance(content, str):
             text = legal(content).encode()
             out += _TEXT[tag] + text + _END_TEXT if text else _EMPTY[tag]

@@ -147,6 +147,8 @@ class Devices:
         mine = self._without_forgotten(tx, identity, now)
         if len(mine) >= self._policy.max_devices:
             raise TooManyDevices(self._policy.max_devices)
+        # A request that was on its way when the device was removed may have left a state behind.
+        tx.remove_device(identity, device_id)
         others = [one.identity.user for one in tx.devices(identity.tenant) if one.id == device_id and one.identity != identity]
         detail = f"{device_id} {says['type']}".strip() + (f", also a device of {', '.join(others)}" if others else "")
         self._audit(tx, identity, detail, "added", f"device {device_id}")

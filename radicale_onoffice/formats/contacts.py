@@ -171,7 +171,8 @@ def _write_birthday(contact: Contact, component: Component, _: Context) -> Seque
     return [line("BDAY", contact.birthday.isoformat())]
 
 
-def _picture(component: Component, _: Context) -> tuple[bytes | None, str]:
+def picture_of(component: Component) -> tuple[bytes | None, str]:
+    """Bytes and media subtype of an inline PHOTO; raises BadRequest, TooLarge."""
     found = component.first("PHOTO")
     if found is None:
         return None, ""
@@ -188,12 +189,15 @@ def _picture(component: Component, _: Context) -> tuple[bytes | None, str]:
 
 
 def _write_picture(contact: Contact, component: Component, _: Context) -> Sequence[Line]:
-    if contact.picture is None:
-        return []
-    data, media = b64encode(contact.picture).decode(), contact.picture_type or "jpeg"
+    return [photo_line(component, contact.picture, contact.picture_type or "jpeg")] if contact.picture is not None else []
+
+
+def photo_line(component: Component, picture: bytes, media: str) -> Line:
+    """A canonical PHOTO in the form of the card's version."""
+    data = b64encode(picture).decode()
     if text_of(component.first("VERSION")) == "4.0":
-        return [line("PHOTO", f"data:image/{media};base64,{data}")]
-    return [line("PHOTO", data, ENCODING="b", TYPE=media.upper())]
+        return line("PHOTO", f"data:image/{media};base64,{data}")
+    return line("PHOTO", data, ENCODING="b", TYPE=media.upper())
 
 
 def _text(name: str, field: str) -> Part[Contact]:
@@ -259,7 +263,7 @@ FIELDS: tuple[Part[Contact], ...] = (
     Part(
         fields=("picture", "picture_type"),
         names=("PHOTO",),
-        read=_picture,
+        read=lambda component, _: picture_of(component),
         want=lambda contact, _: (contact.picture, contact.picture_type),
         write=_write_picture,
         patch=lambda contact, picture: replace(contact, picture=picture[0], picture_type=picture[1]),
@@ -313,7 +317,9 @@ def slot_lines(component: Component, had: Mapping[Slot, str], region: str) -> di
     open_lines = [tel for tel in numbers if not any(tel is taken for taken in found.values())]
     for tel in list(open_lines):
         same = (
-            s for s in _candidates(component, tel) if s not in found and s in had and slots.same_value(s.kind, had[s], value_of(tel), region)
+            s
+            for s in _candidates(component, tel)
+            if s not in found and s in had and slots.same_value(s.kind, had[s], value_of(tel), region)
         )
         slot = next(same, None)
         if slot is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, select
 
@@ -19,14 +20,14 @@ MAX_FLAVOURS = 16  # of one tenant: versions of the protocol times what devices 
 DEVICE = select(devices).where(
     devices.c.tenant == bindparam("tenant"), devices.c.login == bindparam("login"), devices.c.id == bindparam("id")
 )
-OF_COLLECTION = {"tenant": bindparam("tenant"), "login": bindparam("login"), "device_id": bindparam("device_id")}
+OF_DEVICE: Mapping[str, Any] = {"tenant": bindparam("tenant"), "login": bindparam("login"), "device_id": bindparam("device_id")}
 STATE = select(sync_states.c.text, sync_states.c.answer).where(
-    *(sync_states.c[name] == value for name, value in OF_COLLECTION.items()), sync_states.c.collection == bindparam("collection")
+    *(sync_states.c[name] == value for name, value in OF_DEVICE.items()), sync_states.c.collection == bindparam("collection")
 )
 CLIENT_IDS = select(client_ids.c.number, client_ids.c.client_id, client_ids.c.record_id).where(
-    *(client_ids.c[name] == value for name, value in OF_COLLECTION.items()), client_ids.c.collection == bindparam("collection")
+    *(client_ids.c[name] == value for name, value in OF_DEVICE.items()), client_ids.c.collection == bindparam("collection")
 )
-FAILURES = select(failed).where(*(failed.c[name] == value for name, value in OF_COLLECTION.items())).order_by(failed.c.at.desc())
+FAILURES = select(failed).where(*(failed.c[name] == value for name, value in OF_DEVICE.items())).order_by(failed.c.at.desc())
 FLAVOUR = select(flavours.c.id).where(flavours.c.tenant == bindparam("tenant"), flavours.c.name == bindparam("name"))
 FRAGMENTS = select(fragments.c.record_id, fragments.c.version, fragments.c.encoded).where(
     fragments.c.flavour_id == bindparam("flavour_id"), fragments.c.record_id.in_(bindparam("ids", expanding=True))
@@ -41,7 +42,8 @@ def _of(identity: Identity, device_id: str) -> dict[str, str]:
     return {"tenant": identity.tenant, "login": identity.user, "device_id": device_id}
 
 
-def _device(row: Row) -> Device:
+def device_from(row: Row[Any]) -> Device:
+    """The device in a row of the devices table."""
     first_seen, last_seen = from_micros(row.first_seen), from_micros(row.last_seen)
     assert first_seen is not None
     assert last_seen is not None
@@ -66,7 +68,7 @@ def _device(row: Row) -> Device:
     )
 
 
-def _failure(row: Row) -> Failure:
+def _failure(row: Row[Any]) -> Failure:
     at = from_micros(row.at)
     assert at is not None
     return Failure(
@@ -77,7 +79,7 @@ def _failure(row: Row) -> Failure:
         version=row.version,
         reason=row.reason,
         at=at,
-        count=row.count,
+        count=row._mapping["count"],  # a row is a tuple, which has a method of that name
     )
 
 
@@ -88,12 +90,12 @@ class DevicesPart(Part):
         query = DEVICE.with_for_update() if lock and not self._is_sqlite else DEVICE
         key = {"tenant": identity.tenant, "login": identity.user, "id": device_id}
         row = self._connection.execute(query, key).one_or_none()
-        return _device(row) if row else None
+        return device_from(row) if row else None
 
     def devices(self, tenant: str, user: str | None = None) -> Sequence[Device]:
         query = select(devices).where(devices.c.tenant == tenant).order_by(devices.c.login, devices.c.id)
         rows = self._connection.execute(query if user is None else query.where(devices.c.login == user)).all()
-        return [_device(row) for row in rows]
+        return [device_from(row) for row in rows]
 
     def save_device(self, device: Device) -> None:
         row = {
@@ -211,10 +213,10 @@ class DevicesPart(Part):
         query = FLAVOUR if self._is_sqlite else FLAVOUR.with_for_update(read=True, key_share=True)
         known = self._connection.execute(query, key).scalar_one_or_none()
         if known is not None:
-            return known
+            return int(known)
         statement = insert(flavours, is_sqlite=self._is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "name"])
         self._connection.execute(statement, key)
         newest = select(flavours.c.id).where(flavours.c.tenant == tenant).order_by(flavours.c.id.desc()).limit(MAX_FLAVOURS)
         kept = self._connection.execute(newest).scalars().all()
         self._connection.execute(delete(flavours).where(flavours.c.tenant == tenant, flavours.c.id.not_in(kept)))
-        return self._connection.execute(query, key).scalar_one()
+        return int(self._connection.execute(query, key).scalar_one())

@@ -135,9 +135,9 @@ SAVE = update(records).where(
 @functools.cache
 def _grow(*, everybody: bool, is_sqlite: bool) -> Any:
     """The statement that grows a tenant's change number and returns it."""
-    statement = insert(counters, is_sqlite=is_sqlite).values(tenant=bindparam("of_tenant"), change=1, everybody=int(everybody))
+    first = insert(counters, is_sqlite=is_sqlite).values(tenant=bindparam("of_tenant"), change=1, everybody=int(everybody))
     changed = {"change": counters.c.change + 1, **({"everybody": counters.c.change + 1} if everybody else {})}
-    statement = statement.on_conflict_do_update(index_elements=["tenant"], set_=changed).returning(counters.c.change)
+    statement = first.on_conflict_do_update(index_elements=["tenant"], set_=changed).returning(counters.c.change)
     if is_sqlite:
         return statement
     grown = statement.cte("grown")
@@ -207,7 +207,8 @@ class RecordsPart(Part):
 
     def next_change(self, tenant: str, *, everybody: bool = False) -> int:
         self.grew = True
-        return self._connection.execute(_grow(everybody=everybody, is_sqlite=self._is_sqlite), {"of_tenant": tenant}).scalar_one()
+        grown = self._connection.execute(_grow(everybody=everybody, is_sqlite=self._is_sqlite), {"of_tenant": tenant})
+        return int(grown.scalar_one())
 
     def counters(self) -> Mapping[str, tuple[int, int]]:
         """Each tenant's change number, and that of the last change that concerned everybody; for those who wait."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
 
 from sqlalchemy import Connection, and_, func, select
 
 from radicale_onoffice.stores import tables
+from radicale_onoffice.stores.devices import device_from
 from radicale_onoffice.stores.records import record_from
 
 records, audience, history, counters, feeds, entries = (
@@ -18,6 +20,7 @@ records, audience, history, counters, feeds, entries = (
     tables.feeds,
     tables.feed_entries,
 )
+flavours, fragments = tables.flavours, tables.fragments
 BATCH = 500
 
 
@@ -25,7 +28,7 @@ def problems(connection: Connection, *, deep: bool) -> list[str]:
     """What does not agree; empty = all is well."""
     found = list(_integrity(connection))
     if deep:
-        for check in (_decodable, _history_agrees, _audience_agrees, _numbers_agree, _feeds_agree):
+        for check in (_decodable, _history_agrees, _audience_agrees, _numbers_agree, _feeds_agree, _devices_agree, _fragments_agree):
             found += check(connection)
     return found
 
@@ -87,12 +90,28 @@ def _numbers_agree(connection: Connection) -> Iterator[str]:
     )
     for row in connection.execute(query):
         yield f"Record {row.id} of {row.tenant} has change number {row.change}, above the tenant's counter."
+    # A version without a number is older than the numbers' keeping.
+    versions = (
+        select(records.c.tenant, records.c.id, history.c.version, history.c.change)
+        .join(history, and_(history.c.tenant == records.c.tenant, history.c.record_id == records.c.id))
+        .where((history.c.change > records.c.change) | ((history.c.version == records.c.version) & (history.c.change != records.c.change)))
+    )
+    for line in connection.execute(versions):
+        yield f"Version {line.version} of record {line.id} of {line.tenant} has change number {line.change}, which is not the record's."
+    everybody = select(counters.c.tenant).where(counters.c.everybody > counters.c.change)
+    for (tenant,) in connection.execute(everybody):
+        yield f"The counter of {tenant} knows a change for everybody that it has not come to."
 
 
 def _feeds_agree(connection: Connection) -> Iterator[str]:
     ahead = select(entries.c.feed_id, entries.c.record_id).join(feeds, feeds.c.id == entries.c.feed_id).where(entries.c.seq > feeds.c.seq)
     for row in connection.execute(ahead):
         yield f"Entry {row.record_id} of feed {row.feed_id} is ahead of its feed."
+    unborn = select(entries.c.feed_id, entries.c.record_id).where(
+        (entries.c.born > entries.c.live_since) | (entries.c.live_since > entries.c.seq)
+    )
+    for row in connection.execute(unborn):
+        yield f"Entry {row.record_id} of feed {row.feed_id} is older than its birth."
     twins = select(entries.c.feed_id, entries.c.seq).group_by(entries.c.feed_id, entries.c.seq).having(func.count() > 1)
     for row in connection.execute(twins):
         yield f"Feed {row.feed_id} has number {row.seq} twice."
@@ -115,3 +134,30 @@ def _feeds_agree(connection: Connection) -> Iterator[str]:
     )
     for row in connection.execute(fresh):
         yield f"Feed {row.feed_id} offers record {row.record_id}, which is not as the feed says."
+
+
+def _devices_agree(connection: Connection) -> Iterator[str]:
+    for row in connection.execute(select(tables.devices)):
+        try:
+            device_from(row)
+        except (ValueError, TypeError, KeyError) as error:
+            yield f"Device {row.id} of {row.login}@{row.tenant} cannot be read: {error}. Remove it with `device remove`."
+    for row in connection.execute(select(tables.sync_states)):
+        try:
+            json.loads(row.text)
+        except ValueError as error:
+            yield f"What device {row.device_id} of {row.login}@{row.tenant} has of {row.collection} cannot be read: {error}. Resync it."
+
+
+def _fragments_agree(connection: Connection) -> Iterator[str]:
+    query = (
+        select(fragments.c.record_id, flavours.c.tenant, flavours.c.name)
+        .select_from(
+            fragments.join(flavours, flavours.c.id == fragments.c.flavour_id).outerjoin(
+                records, and_(records.c.tenant == flavours.c.tenant, records.c.id == fragments.c.record_id)
+            )
+        )
+        .where((records.c.id.is_(None)) | (fragments.c.version > records.c.version))
+    )
+    for row in connection.execute(query):
+        yield f"Record {row.record_id} of {row.tenant} is encoded ({row.name}) in a version that it never had."

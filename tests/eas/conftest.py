@@ -15,6 +15,8 @@ from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core.folders import reader
 from radicale_onoffice.core.model import Actor, Appointment, Contact, Entry, EntryKind, EntryType, Face, Identity, Kind, Slot
 
+from tests.eas.phone import Phone, over
+
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
 CRM = Actor(identity=ANNA, face=Face.CRM)
 VERSIONS = list(Version)
@@ -79,3 +81,13 @@ def add_appointment(office):
         return office.records.write(CRM, Kind.APPOINTMENTS, Appointment(start=start, end=end, participants=participants, **more))
 
     return add
+
+
+@pytest.fixture
+def phone(server):
+    """Make a phone over the one-port application."""
+
+    def make(version: str = "16.1", device: str = "PHONE1", login: str = "anna", password: str = "secret") -> Phone:
+        return Phone(over(server.client(None)), login, password, version=version, device=device)
+
+    return make

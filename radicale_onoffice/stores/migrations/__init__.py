@@ -35,8 +35,8 @@ def is_current(engine: Engine) -> bool:
         return _current(connection) == head()
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest revision; of several processes one does it and the others wait."""
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Bring the database to the newest revision, or to one before; of several processes one does it and the others wait."""
     if is_current(engine):
         return
     with engine.connect() as connection:
@@ -48,6 +48,6 @@ def upgrade(engine: Engine) -> None:
                 if _current(connection) != head():
                     config = configuration()
                     config.attributes["connection"] = connection
-                    command.upgrade(config, "head")
+                    command.upgrade(config, to)
         finally:
             connection.info.pop("writing", None)
