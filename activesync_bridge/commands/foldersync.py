@@ -214,7 +214,7 @@ def is_current(session: Session) -> bool:
 def knows(tx: Transaction, device: Device, key: str) -> bool:
     """True if the key is one of the two that the device may use."""
     state = load(tx, device)
-    return any(one is not None and one.key == key for one in (state.current, state.previous))
+    return key != ROOT and any(one is not None and one.key == key for one in (state.current, state.previous))
 
 
 def _generation(data: Sequence[object] | None) -> Generation | None:
