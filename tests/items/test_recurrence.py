@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -236,7 +237,7 @@ def test_patterns_come_back_from_elements_and_from_rules(pattern, end, start, is
     def whole_day(when):
         return when.astimezone(zone or UTC).date()
 
-    sent = recurrence.load(recurrence.dump(recurrence.replace(pattern, **end), start, version, zone), start, None, version, whole_day)
+    sent = recurrence.load(recurrence.dump(replace(pattern, **end), start, version, zone), start, None, version, whole_day)
     stored = recurrence.from_rule(recurrence.to_rule(sent, start), start)
     assert sent == stored
     assert sent == recurrence.load(recurrence.dump(stored, start, version, zone), start, None, version, whole_day)
