@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+from activesync_bridge.items import appointments as eas_appointments
 from activesync_bridge.items import contacts as eas_contacts
 from activesync_bridge.items import tasks as eas_tasks
 from radicale_onoffice import errors as dav_errors
@@ -21,6 +22,7 @@ TABLES = {
 }
 EAS_TABLES = {
     Kind.CONTACTS: (eas_contacts.FIELDS, eas_contacts.UNMAPPED),
+    Kind.APPOINTMENTS: (eas_appointments.FIELDS, eas_appointments.UNMAPPED),
     Kind.TASKS: (eas_tasks.FIELDS, eas_tasks.UNMAPPED),
 }
 
