@@ -145,11 +145,13 @@ def test_u37_a_task_made_on_a_device_is_its_users(office):
 
 
 def test_rule_85_a_recurring_task_keeps_its_first_instance_and_tells(office):
-    """Accepted, stored once, reported."""
+    """Accepted, stored once, reported; also if the repetition is added later."""
     office.records.put(PHONE, Kind.TASKS, TaskDraft(value=Task(subject="weekly"), occurs=True))
-    assert 1 == len(offered(office))
+    later = office.records.put(PHONE, Kind.TASKS, TaskDraft(value=Task(subject="once")))
+    office.records.put(PHONE, Kind.TASKS, TaskDraft(value=replace(later.value, subject="daily"), occurs=True), record_id=later.id)
+    assert 2 == len(offered(office))
     with office.store.reading() as tx:
-        assert "recurring task" in tx.audit("t", 1)[0].detail
+        assert 2 == sum("recurring task" in line.detail for line in tx.audit("t", 9))
 
 
 def test_rule_81_only_fields_that_changed_are_written(office):

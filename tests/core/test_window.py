@@ -50,6 +50,22 @@ def test_rules_49_50_one_month_back_and_six_months_ahead_to_the_day(office, star
     assert ({"e"} if is_offered else set()) == offered(office)
 
 
+@pytest.mark.parametrize(
+    ("start", "is_offered"),
+    [
+        (berlin(2026, 10, 14, 22), False),
+        (berlin(2026, 10, 15, 0), True),  # summer time, seen from winter time: 24 hours and one back
+        (berlin(2027, 5, 15, 23, 30), True),
+        (berlin(2027, 5, 16, 0), False),
+    ],
+)
+def test_rules_49_50_the_edges_hold_across_the_end_of_summer_time(office, clock, start, is_offered):
+    """Seen from 15 November: the clocks went back on 25 October, and go forward again before the far edge (U18: both edges inclusive)."""
+    clock.now = datetime(2026, 11, 15, 10, tzinfo=UTC)
+    add(office, "e", start)
+    assert ({"e"} if is_offered else set()) == offered(office)
+
+
 def test_u14_a_month_is_clamped_to_its_end(office, clock):
     """One month before 31 March is 28 February."""
     add(office, "in", berlin(2026, 2, 28, 8))
