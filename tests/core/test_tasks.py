@@ -41,7 +41,7 @@ def offered(office, who=ANNA) -> set[str]:
     ],
 )
 def test_rule_84_a_client_is_shown_one_of_four_states_and_its_echo_changes_nothing(status, shown):
-    """The finer status survives a client that sends the coarser one back."""
+    """The finer status survives a client that sends the coarser one back (rule 79)."""
     task = Task(status=status, done=status in tasks.COMPLETED)
     assert shown is tasks.client_status(task)
     assert task == tasks.with_client_status(task, shown)
@@ -75,7 +75,7 @@ def test_rule_84_priorities_of_icalendar(priority, stored):
 
 
 def test_u33_a_task_concerns_its_responsible_and_its_processor(office):
-    """A private one only creator and responsible."""
+    """A private one only creator and responsible (rule 77)."""
     add(office, "responsible")
     add(office, "processor", responsible="bert", processor="anna")
     add(office, "created", responsible="bert", creator="anna")
@@ -115,7 +115,7 @@ def test_u35_the_cap_keeps_open_tasks_that_are_due_first(make_office):
 
 
 def test_u36_deleting_on_a_device_keeps_the_task_in_the_crm(office):
-    """It is not offered to this user any more, but to the other."""
+    """It is not offered to this user any more, but to the other (rule 83)."""
     record = add(office, "both", processor="bert")
     office.records.delete(PHONE, Kind.TASKS, record.id)
     assert (set(), {"both"}) == (offered(office), offered(office, BERT))

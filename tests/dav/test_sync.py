@@ -53,7 +53,7 @@ def add_event(office, uid: str, start, **changes):
 
 
 def test_a_client_that_knows_only_the_host_finds_its_folders(client):
-    """RFC 6764: well-known, principal, home sets, folders."""
+    """RFC 6764: well-known, principal, home sets, folders (rule 4: contacts, tasks, appointments, and nothing of mail)."""
     assert (301, "/") == (
         client.request("PROPFIND", "/.well-known/caldav").status_code,
         client.get("/.well-known/carddav").headers["location"],
@@ -75,7 +75,7 @@ def test_each_calendar_says_what_it_holds(client, folder, component):
     [("de", "onOffice Termine"), ("en", "onOffice appointments"), ("it", "Appuntamenti onOffice"), ("fr", "onOffice appointments")],
 )
 def test_folders_are_named_in_the_users_language(client, language, name):
-    """Others get English."""
+    """Others get English (rule 11: ours are told apart from the client's own)."""
     with client.office.store.writing() as tx:
         tx.save_user(replace(tx.user(ANNA), language=language))
     assert f">{name}<" in propfind(client, "/anna/calendar/", "<D:displayname/>").text
@@ -154,7 +154,7 @@ def test_800_appointments_list_500_over_http(client):
 
 @pytest.mark.parametrize("gate", list(Gate))
 def test_rule_1_a_gate_closes_and_opens_the_folder_live(server, gate, caplog):
-    """The folder is gone for its user and its sync clients at once, the other kinds go on (rule 2); the log says why; open again it syncs as before."""
+    """The folder is gone for its user and its sync clients at once, the other kinds go on (rules 2, 8, 14); the log says why; open again it syncs as before."""
     client = server.client()
     card = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:x\r\nFN:A B\r\nN:B;A;;;\r\nEND:VCARD\r\n"
     assert 201 == client.put("/anna/contacts/x.vcf", content=card).status_code
