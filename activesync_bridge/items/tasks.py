@@ -322,7 +322,6 @@ def patch(text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting,
     write_changes(FIELDS, calendars.main(calendar, "VTODO"), data, context)
     if text is not None and list(calendar.raw_lines()) == had:
         return text
-    times.ensure_definitions(calendar)
     return text_from([calendar])
 
 
