@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from activesync_bridge.request import Request
 from activesync_bridge.versions import Version
@@ -19,10 +20,15 @@ class Options:
     """The bridge's own options."""
 
     policy: str = "none"  # preset of [MS-ASPROV] policies: none, basic, strict
-    full_wipe: bool = False  # may a phone be erased at all
     min_heartbeat: int = 60  # seconds
     max_heartbeat: int = 3540
-    window_most: int = 512  # items of one answer
+
+
+class Announced(Protocol):
+    """What Pings have told already; kept by the server, over all requests."""
+
+    def may_tell(self, identity: Identity, device_id: str, kind: Kind, news: object) -> bool:
+        """True unless this very news was told too often already."""
 
 
 @dataclass(slots=True)
@@ -35,6 +41,7 @@ class Session:
     version: Version
     request: Request
     options: Options
+    announced: Announced
 
     @property
     def identity(self) -> Identity:
@@ -57,6 +64,7 @@ class Waiting:
     seconds: int
     watched: Sequence[tuple[Kind, str, Cursor]]
     asked: object
+    idle: Element | None = None  # the answer if the wait ends without another look, because a newer request came
 
 
 @dataclass(frozen=True, slots=True)

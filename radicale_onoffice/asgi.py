@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from radicale import config as radicale_config
 from radicale import log as radicale_log
+from radicale import xmlutils
 from radicale.app import Application
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -16,12 +21,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
+from activesync_bridge.server import Bridge
+from activesync_bridge.session import Options
 from radicale_onoffice import __version__, options, wiring
+from radicale_onoffice.auth import backend_of
 from radicale_onoffice.core.errors import Unavailable
 from radicale_onoffice.core.model import Door
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.host import PreciseAnswers
-from radicale_onoffice.workers import Workers
+from radicale_onoffice.stores.wake import Hub
+from radicale_onoffice.workers import Pool, Workers
 
 METHODS = ["GET", "HEAD", "OPTIONS", "PROPFIND", "POST", "PUT"]
 OURS = ("storage", "auth", "rights", "web")
@@ -57,6 +66,7 @@ class Metrics:
         self._office = office
         self.registry = CollectorRegistry()
         self._requests = Counter("onoffice_requests", "Requests by method and status", ("method", "status"), registry=self.registry)
+        self._commands = Counter("onoffice_activesync_requests", "Requests of phones", ("command", "status"), registry=self.registry)
         self._seconds = Histogram("onoffice_request_seconds", "Duration of requests", ("method",), registry=self.registry)
         self._records = Gauge("onoffice_records", "Records kept", ("tenant", "kind"), registry=self.registry)
         self._locked = Gauge("onoffice_locked_logins", "Logins whose sync is locked", ("tenant",), registry=self.registry)
@@ -67,6 +77,12 @@ class Metrics:
         known = method if method in (*METHODS, "REPORT", "DELETE", "PROPPATCH", "MKCALENDAR", "MKCOL", "MOVE") else "other"
         self._requests.labels(known, status).inc()
         self._seconds.labels(known).observe(seconds)
+
+    def observe_command(self, command: str, status: int, seconds: float) -> None:
+        """Count one request of a phone; waits are not durations of work."""
+        self._commands.labels(command, status).inc()
+        if command not in ("Ping", "Sync"):
+            self._seconds.labels(command).observe(seconds)
 
     def text(self) -> bytes:
         """Prometheus' text form, with what the database says now."""
@@ -79,7 +95,28 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def application(configuration) -> Starlette:
+class OnePort:
+    """Both faces on one port: the bridge's paths in any case, everything else to DAV and pages.
+
+    Phones wait only while the application's lifespan runs; ``stop_waiting`` ends all waits at once, before a server counts running requests.
+    """
+
+    def __init__(self, rest: Starlette, bridge: Bridge | None, hub: Hub):
+        self._rest, self._bridge, self._hub = rest, bridge, hub
+
+    async def __call__(self, scope, receive, send) -> None:
+        """Answer one request, or follow the server's lifespan."""
+        if scope["type"] == "http" and self._bridge is not None and self._bridge.serves(scope["path"]):
+            await self._bridge(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+    def stop_waiting(self) -> None:
+        """Answer all phones that wait."""
+        self._hub.close()
+
+
+def application(configuration) -> OnePort:
     """The ASGI application over a configuration that ``load_configuration`` made."""
     radicale_log.setup()
     radicale_log.set_level(
@@ -87,6 +124,7 @@ def application(configuration) -> Starlette:
         configuration.get("logging", "backtrace_on_debug"),
         configuration.get("logging", "trace_filter"),
     )
+    remember_tags()
     office = wiring.office(configuration)
     metrics = Metrics(office)
     # The lock does what Radicale's pauses are for, and a pause holds a worker (host.py).
@@ -94,6 +132,17 @@ def application(configuration) -> Starlette:
     limit = configuration.get("server", "max_content_length")
     radicale = PreciseAnswers(Application(configuration), max_body=limit, observe=metrics.observe)
     token = configuration.get("web", "onoffice_metrics_token")
+    pool = Pool(_turns(configuration.get("storage", "onoffice_database")))
+    hub = Hub(office.store)
+    bridge = Bridge(
+        office,
+        hub,
+        pool,
+        options=_bridge_options(configuration),
+        max_body=limit,
+        verify=backend_of(configuration, office.accounts),
+        observe=metrics.observe_command,
+    )
 
     async def healthz(_request: Request) -> Response:
         return await run_in_threadpool(_health, office)
@@ -111,9 +160,32 @@ def application(configuration) -> Starlette:
         Route("/metrics", metrics_page),
         Route("/.well-known/caldav", well_known, methods=METHODS),
         Route("/.well-known/carddav", well_known, methods=METHODS),
-        Mount("/", Workers(radicale, max_body=limit, turns_at_once=_turns(configuration.get("storage", "onoffice_database")))),
+        Mount("/", Workers(radicale, pool, max_body=limit)),
     ]
-    return Starlette(routes=routes)
+    is_on = configuration.get("web", "activesync_enabled")
+    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(hub)), bridge if is_on else None, hub)
+
+
+def _bridge_options(configuration) -> Options:
+    def web(name: str) -> Any:
+        return configuration.get("web", f"activesync_{name}")
+
+    return Options(policy=str(web("policy")), min_heartbeat=web("min_heartbeat"), max_heartbeat=web("max_heartbeat"))
+
+
+@asynccontextmanager
+async def _listening(hub: Hub) -> AsyncIterator[None]:
+    hub.start()
+    try:
+        yield
+    finally:
+        hub.close()
+
+
+def remember_tags() -> None:
+    """Radicale spells each XML tag out some fifteen times per listed item, a tenth of a long answer; what a tag is spelled like never changes."""
+    if not hasattr(xmlutils.make_clark, "cache_info"):
+        xmlutils.make_clark = functools.lru_cache(maxsize=256)(xmlutils.make_clark)
 
 
 def _turns(database: str) -> int:

@@ -30,6 +30,19 @@ def run_optimized() -> None:
     os.execv(sys.executable, [sys.executable, "-O", "-m", "radicale_onoffice.cli", *sys.argv[1:]])  # noqa: S606 - ourselves, no shell
 
 
+class Server(uvicorn.Server):
+    """Answers the phones that wait before it counts running requests: a Ping may take an hour."""
+
+    def __init__(self, configuration: uvicorn.Config, application: asgi.OnePort):
+        super().__init__(configuration)
+        self._application = application
+
+    async def shutdown(self, sockets=None) -> None:
+        """End the waits, then stop as uvicorn does."""
+        self._application.stop_waiting()
+        await super().shutdown(sockets)
+
+
 def serve(paths: str, *, host: str | None, port: int | None, certificate: str | None = None, key: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT; running requests finish. Raises ConfigurationError, ValueError and Unavailable before it listens."""
     configuration = asgi.load_configuration(paths)
@@ -38,7 +51,7 @@ def serve(paths: str, *, host: str | None, port: int | None, certificate: str | 
     # uvicorn raises the signal again once the running requests are done: then the database is closed and the exit status is 0.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     try:
-        uvicorn.run(
+        uvicorn_configuration = uvicorn.Config(
             application,
             host=host or configured_host,
             port=port if port is not None else int(configured_port),
@@ -48,9 +61,11 @@ def serve(paths: str, *, host: str | None, port: int | None, certificate: str | 
             access_log=False,
             server_header=False,
             proxy_headers=configuration.get("auth", "onoffice_trust_proxy"),
+            forwarded_allow_ips="*",  # wherever the proxy runs: without the option the headers are not looked at
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
-            lifespan="off",
+            lifespan="on",
         )
+        Server(uvicorn_configuration, application).run()
     finally:
         wiring.forget(configuration.get("storage", "onoffice_database"))

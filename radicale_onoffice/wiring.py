@@ -15,6 +15,7 @@ from passlib.context import CryptContext
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.devices import Devices
+from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.policy import Policy
@@ -132,6 +133,7 @@ def assemble(
         feeds=feeds,
         records=records,
         devices=Devices(store, policy, clock),
+        directory=Directory(store, feeds, default_tenant),
     )
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from a2wsgi.wsgi import build_environ
 
@@ -20,16 +20,31 @@ from radicale_onoffice import turns
 
 Message = MutableMapping[str, Any]
 Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
 WORKERS = 16  # threads; how many of them compute at once is a matter of turns
+
+
+class Pool:
+    """The threads in which requests of both faces are answered, ``turns_at_once`` of them computing at a time."""
+
+    def __init__(self, turns_at_once: int):
+        self._turns = threading.Semaphore(turns_at_once)
+        self._threads = ThreadPoolExecutor(WORKERS, "worker")
+
+    async def run(self, function: Callable[..., T], *args: object) -> T:
+        """Call a function in a thread, when it is its turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, self._call, function, *args)
+
+    def _call(self, function: Callable[..., T], *args: object) -> T:
+        with turns.taken(self._turns):
+            return function(*args)
 
 
 class Workers:
     """ASGI application over a WSGI one; ``max_body`` in bytes is where reading stops, the WSGI application then answers 413."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], *, max_body: int, turns_at_once: int):
-        self._app, self._max_body = app, max_body
-        self._turns = threading.Semaphore(turns_at_once)
-        self._pool = ThreadPoolExecutor(WORKERS, "dav")
+    def __init__(self, app: Callable[..., Iterable[bytes]], pool: Pool, *, max_body: int):
+        self._app, self._pool, self._max_body = app, pool, max_body
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -37,14 +52,13 @@ class Workers:
         if body is None:
             return
         environ = build_environ(scope, io.BytesIO(body))
-        loop = asyncio.get_running_loop()
-        status, headers, pieces = await loop.run_in_executor(self._pool, copy_context().run, self._call, environ)
+        status, headers, pieces = await self._pool.run(self._call, environ)
         encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         await send({"type": "http.response.start", "status": int(status[:3]), "headers": encoded})
         if isinstance(pieces, list):
             await send({"type": "http.response.body", "body": b"".join(pieces)})
             return
-        while (piece := await loop.run_in_executor(self._pool, next, pieces, None)) is not None:
+        while (piece := await self._pool.run(next, pieces, None)) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
@@ -64,6 +78,5 @@ class Workers:
 
     def _call(self, environ: Any) -> tuple[str, list[tuple[str, str]], list[bytes] | Iterator[bytes]]:
         started: list[Any] = []
-        with turns.taken(self._turns):
-            pieces = self._app(environ, lambda status, headers, _exc_info=None: started.extend((status, headers)))
+        pieces = self._app(environ, lambda status, headers, _exc_info=None: started.extend((status, headers)))
         return started[0], started[1], pieces if isinstance(pieces, list) else iter(pieces)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from radicale_onoffice import wiring
+from radicale_onoffice import asgi, manual, wiring
 from radicale_onoffice.core.model import Identity, Tenant, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.stores.sql import open_store
 from tests import postgres
+from tests.serving import Server
 
 START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # 09:30 in Berlin, a Sunday two weeks before the clocks change
 
@@ -100,3 +102,27 @@ def make_office(sqlite_url, clock, cheap_hasher):
 @pytest.fixture
 def office(make_office):
     return make_office()
+
+
+@pytest.fixture
+def serve(tmp_path, sqlite_url, make_office):
+    """Make a server; ``lines`` are added to the configuration's sections."""
+
+    def make(policy=None, **options):
+        text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", sqlite_url)
+        text = text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = error")
+        for name, value in options.items():
+            text = re.sub(rf"^{name} =.*$", f"{name} = {value}", text, flags=re.MULTILINE)
+        path = tmp_path / "radicale.config"
+        path.write_text(text)
+        office = make_office(policy)
+        wiring.adopt(sqlite_url, office)
+        return Server(asgi.load_configuration(str(path)), office)
+
+    yield make
+    wiring.forget(sqlite_url)
+
+
+@pytest.fixture
+def server(serve):
+    return serve()

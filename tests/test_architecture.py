@@ -21,7 +21,17 @@ RULES = {
     "radicale_onoffice/stores": ({CORE, "radicale_onoffice.stores", "sqlalchemy", "alembic", "cattrs"}, True),
     "radicale_onoffice/crm": ({CORE, "radicale_onoffice.crm"}, True),
     "activesync_bridge/wbxml": ({"activesync_bridge.wbxml"}, False),
-    "activesync_bridge/items": ({"activesync_bridge.wbxml", "activesync_bridge.items", CORE}, False),
+    "activesync_bridge/items": (
+        {
+            "activesync_bridge.wbxml",
+            "activesync_bridge.items",
+            "activesync_bridge.versions",
+            CORE,
+            "radicale_onoffice.formats",  # an item is a second syntax of the stored DAV object
+            "PIL",
+        },
+        False,
+    ),
     "activesync_bridge/commands": ({"activesync_bridge", CORE}, False),
 }
 MAY_NAME_RADICALE = {f"radicale_onoffice/{name}.py" for name in ("storage", "auth", "rights", "web", "asgi")}

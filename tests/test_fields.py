@@ -7,6 +7,9 @@ from dataclasses import fields
 
 import pytest
 
+from activesync_bridge.items import appointments as eas_appointments
+from activesync_bridge.items import contacts as eas_contacts
+from activesync_bridge.items import tasks as eas_tasks
 from radicale_onoffice import errors as dav_errors
 from radicale_onoffice.core import errors
 from radicale_onoffice.core.model import VALUE_TYPES, Kind
@@ -17,17 +20,34 @@ TABLES = {
     Kind.APPOINTMENTS: (appointments.FIELDS, (), appointments.UNMAPPED),
     Kind.TASKS: (tasks.FIELDS, (), tasks.UNMAPPED),
 }
+EAS_TABLES = {
+    Kind.CONTACTS: (eas_contacts.FIELDS, eas_contacts.UNMAPPED),
+    Kind.APPOINTMENTS: (eas_appointments.FIELDS, eas_appointments.UNMAPPED),
+    Kind.TASKS: (eas_tasks.FIELDS, eas_tasks.UNMAPPED),
+}
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_field_is_mapped_or_has_a_reason(kind):
-    """A new field of the model cannot be forgotten."""
+    """A new field of the model cannot be forgotten (rules 56, 78)."""
     parts, more, unmapped = TABLES[kind]
     mapped = {name for part in parts for name in part.fields} | set(more)
     names = {field.name for field in fields(VALUE_TYPES[kind])}
     assert names == mapped | set(unmapped)
     assert set() == mapped & set(unmapped)
     assert all(reason.strip() for reason in unmapped.values())
+
+
+@pytest.mark.parametrize("kind", list(EAS_TABLES))
+def test_every_field_is_an_element_or_has_a_reason(kind):
+    """Nor can it be forgotten for phones; and no element stands in two rows."""
+    rows, unmapped = EAS_TABLES[kind]
+    mapped = [name for row in rows for name in row.fields]
+    assert sorted(mapped) == sorted({field.name for field in fields(VALUE_TYPES[kind])} - set(unmapped))
+    assert set() == set(mapped) & set(unmapped)
+    assert all(reason.strip() for reason in unmapped.values())
+    tags = [tag for row in rows for tag in row.tags]
+    assert len(tags) == len(set(tags))
 
 
 def test_every_error_of_the_core_has_an_answer():

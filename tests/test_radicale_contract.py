@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 
 import pytest
-from radicale import types
+from radicale import types, xmlutils
+from radicale.app import propfind, report
 from radicale.auth import BaseAuth
 from radicale.item import Item
 from radicale.rights import BaseRights
 from radicale.storage import BaseCollection, BaseStorage
 from radicale.web import BaseWeb
 
-from radicale_onoffice import auth, rights, storage, web
+from radicale_onoffice import asgi, auth, rights, storage, web
 
 SIGNATURES = {
     BaseAuth._login_ext: "login password context",
@@ -66,3 +67,11 @@ def test_an_item_is_made_of_stored_columns():
     """Without parsing: every keyword that storage.py uses."""
     keywords = {"collection", "href", "last_modified", "text", "etag", "uid", "name", "component_name", "time_range"}
     assert keywords <= set(inspect.signature(Item.__init__).parameters)
+
+
+def test_tags_are_spelled_by_one_function_that_every_report_looks_up():
+    """What ``serve`` remembers for it has to reach it, and to be the same."""
+    asgi.remember_tags()
+    asgi.remember_tags()
+    assert report.xmlutils is propfind.xmlutils is xmlutils
+    assert ("{DAV:}href", "{DAV:}href") == (xmlutils.make_clark("D:href"), xmlutils.make_clark.__wrapped__("D:href"))

@@ -107,6 +107,12 @@ class Feeds:
             assert feed is not None
             return Cursor(feed.epoch, feed.seq), tx.feed_entries(feed.id)
 
+    def live(self, identity: Identity, kind: Kind, record_ids: Iterable[str], scope: str = DEFAULT) -> frozenset[str]:
+        """Those of these records that are offered now."""
+        feed = self.refresh(identity, kind, scope)
+        with self._store.reading() as tx:
+            return frozenset(entry.record_id for entry in tx.feed_entries_of(feed.id, record_ids) if entry.live)
+
     def still_theirs(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> frozenset[str]:
         """Those of these records that the reader may still see: what is gone of them left the window only (rule 54)."""
         with self._store.reading() as tx:

@@ -63,10 +63,14 @@ class Lookups:
         with self._store.reading() as tx:
             return tx.offers(identity, kind, self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids)))
 
-    def base(self, tenant: str, record_id: str, change: int) -> Base | None:
-        """What a device had of a record if it was up to date at that change number; None if nothing, or nothing that is still kept."""
+    def base(self, tenant: str, record_id: str, change: int = 0, *, version: int = 0) -> Base | None:
+        """What a device had of a record if it was up to date at that change number, or had that very version; None if nothing is kept."""
         with self._store.reading() as tx:
-            record, line = tx.record(tenant, record_id), tx.version_at(tenant, record_id, change)
+            record = tx.record(tenant, record_id)
+            if version:
+                line = next((line for line in tx.history(tenant, record_id) if line.version == version), None)
+            else:
+                line = tx.version_at(tenant, record_id, change)
             found = tx.tenant(tenant)
         if record is None or line is None or found is None or line.action == "deleted":
             return None

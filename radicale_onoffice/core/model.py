@@ -241,11 +241,15 @@ class Leftovers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What the device had when it made its change: the value, and the DAV text that was rendered from it (rule 40)."""
+    """What the device had when it made its change: the value, and the DAV text that was rendered from it (rule 40).
+
+    ``device_wins`` decides about fields that somebody else changed, too; without it the stored value stands (U46).
+    """
 
     value: Value
     leftovers: Leftovers = Leftovers()
     text: str = ""
+    device_wins: bool = False
 
 
 # ---------------------------------------------------------- who, and records

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.devices import Devices
+from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
@@ -29,3 +30,4 @@ class Office:
     feeds: Feeds
     records: Records
     devices: Devices
+    directory: Directory

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from radicale_onoffice.core import appointments, contacts, rights, rules, tasks
+from radicale_onoffice.core import appointments, contacts, merging, rights, rules, tasks
 from radicale_onoffice.core.drafts import Draft
 from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
@@ -124,7 +124,7 @@ class Records(Lookups):
         if current is not None and expect is not None and current.version != expect:
             raise Conflict(expect, current.version)
         outcome = rules.apply(draft, current, base, who, self._policy, self._clock(), returning=returning)
-        leftovers = draft.leftovers
+        leftovers = merging.merge_leftovers(base, draft.leftovers, current)
         if current is not None and outcome.value == current.value and self._same_form(current, leftovers, who):
             if also is not None:
                 with self._store.writing() as tx:

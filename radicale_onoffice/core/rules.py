@@ -32,35 +32,37 @@ def apply(
     """
     stored = current.value if current else None
     had = base.value if base else stored
+    wins = base is not None and base.device_wins
     if isinstance(draft, ContactDraft):
         assert isinstance(had, Contact | None)
         assert isinstance(stored, Contact | None)
-        return _contact(draft, stored, had, who, policy, returning)
+        return _contact(draft, stored, had, who, policy, returning, wins)
     if isinstance(draft, AppointmentDraft):
         assert isinstance(had, Appointment | None)
         assert isinstance(stored, Appointment | None)
-        return _appointment(draft, stored, had, who, policy, returning)
+        return _appointment(draft, stored, had, who, policy, returning, wins)
     assert isinstance(had, Task | None)
     assert isinstance(stored, Task | None)
-    return _task(draft, stored, had, who, now, returning)
+    return _task(draft, stored, had, who, now, returning, wins)
 
 
-def _contact(draft: ContactDraft, current: Contact | None, had: Contact | None, who: Reader, policy: Policy, returning: bool) -> Outcome:
+def _contact(
+    draft: ContactDraft, current: Contact | None, had: Contact | None, who: Reader, policy: Policy, returning: bool, wins: bool
+) -> Outcome:
     user = who.identity.user
     if current is None or had is None:
         fresh = replace(draft.value, entries=(), sync_users=(user,))
         merged, had = fresh, Contact()
     else:
-        merged = replace(
-            merging.merge(had, draft.value, current), entries=current.entries, sync_users=current.sync_users, archived=current.archived
-        )
+        merged = merging.merge(had, draft.value, current, device_wins=wins)
+        merged = replace(merged, entries=current.entries, sync_users=current.sync_users, archived=current.archived)
     if returning:
         merged = replace(merged, sync_users=tuple(sorted({*merged.sync_users, user})))
     return Outcome(value=slots.assign(merged, had, draft.sent, draft.touched, region=who.tenant.region, policy=policy))
 
 
 def _appointment(
-    draft: AppointmentDraft, current: Appointment | None, had: Appointment | None, who: Reader, policy: Policy, returning: bool
+    draft: AppointmentDraft, current: Appointment | None, had: Appointment | None, who: Reader, policy: Policy, returning: bool, wins: bool
 ) -> Outcome:
     user = who.identity.user
     deviation = ""
@@ -77,7 +79,7 @@ def _appointment(
     if current is None or had is None:
         value = replace(value, creator=user, participants=value.participants or (user,), type=value.type or policy.default_type)
     else:
-        value = merging.merge(had, value, current)
+        value = merging.merge(had, value, current, device_wins=wins)
     if returning:
         value = replace(value, participants=tuple(sorted({*value.participants, user})))
     stand_alone = tuple(
@@ -107,17 +109,17 @@ def _of_series(occurrence: Appointment, series: Appointment) -> Appointment:
     )
 
 
-def _task(draft: TaskDraft, current: Task | None, had: Task | None, who: Reader, now: datetime, returning: bool) -> Outcome:
+def _task(draft: TaskDraft, current: Task | None, had: Task | None, who: Reader, now: datetime, returning: bool, wins: bool) -> Outcome:
     user = who.identity.user
     deviation = "A recurring task was sent; onOffice has none, so only the first one is stored." if draft.occurs else ""
     if current is None or had is None:
         value = draft.value
         value = replace(value, creator=user, responsible=value.responsible or user, processor=value.processor or user)
     else:
-        value = merging.merge(had, draft.value, current)
+        value = merging.merge(had, draft.value, current, device_wins=wins)
     if returning:
         value = replace(value, unsynced_by=tuple(name for name in value.unsynced_by if name != user))
-    return Outcome(value=tasks.settle(value, now), deviation=deviation if current is None else "")
+    return Outcome(value=tasks.settle(value, now), deviation=deviation)
 
 
 def normalise(value: Value) -> Value:

@@ -40,6 +40,7 @@ from radicale_onoffice.formats.lines import (
 
 MAX_PICTURE = 8_000_000  # bytes
 SLOT_PARAM = "X-ONOFFICE-SLOT"
+NO_SLOT = "none"  # of a line that must not be taken for a slot, however it looks
 LABELS: Mapping[Slot, str] = {Slot.RADIO: "Radio", Slot.ASSISTANT: "Assistant", Slot.COMPANY_MAIN: "Company main"}
 TYPES: Mapping[Slot, str] = {
     Slot.BUSINESS: "WORK,VOICE",
@@ -128,7 +129,7 @@ def _write_org(contact: Contact, component: Component, _: Context) -> Sequence[L
 ADDRESS = ("street", "zip_code", "city", "country")
 
 
-def _own_address(component: Component) -> Line | None:
+def own_address(component: Component) -> Line | None:
     """The one ADR that is the record's: the preferred, else the first (others stay as they are)."""
     found = component.lines("ADR")
     marked = [adr for adr in found if adr.param(SLOT_PARAM) or "PREF" in adr.types or adr.param("PREF")]
@@ -136,7 +137,7 @@ def _own_address(component: Component) -> Line | None:
 
 
 def _address(component: Component, _: Context) -> tuple[str, ...]:
-    found = _own_address(component)
+    found = own_address(component)
     parts = [part.strip() for part in split(decoded(found), ";")] if found else []
     parts = (parts + [""] * 7)[:7]
     return parts[2], parts[5], parts[3], parts[6]
@@ -144,7 +145,7 @@ def _address(component: Component, _: Context) -> tuple[str, ...]:
 
 def _write_address(contact: Contact, component: Component, _: Context) -> Sequence[Line]:
     wanted = tuple(getattr(contact, name) for name in ADDRESS)
-    found = _own_address(component)
+    found = own_address(component)
     if not any(wanted):
         return []
     old = (split(decoded(found), ";") + [""] * 7)[:7] if found else [""] * 7
@@ -170,7 +171,8 @@ def _write_birthday(contact: Contact, component: Component, _: Context) -> Seque
     return [line("BDAY", contact.birthday.isoformat())]
 
 
-def _picture(component: Component, _: Context) -> tuple[bytes | None, str]:
+def picture_of(component: Component) -> tuple[bytes | None, str]:
+    """Bytes and media subtype of an inline PHOTO; raises BadRequest, TooLarge."""
     found = component.first("PHOTO")
     if found is None:
         return None, ""
@@ -187,12 +189,15 @@ def _picture(component: Component, _: Context) -> tuple[bytes | None, str]:
 
 
 def _write_picture(contact: Contact, component: Component, _: Context) -> Sequence[Line]:
-    if contact.picture is None:
-        return []
-    data, media = b64encode(contact.picture).decode(), contact.picture_type or "jpeg"
+    return [photo_line(component, contact.picture, contact.picture_type or "jpeg")] if contact.picture is not None else []
+
+
+def photo_line(component: Component, picture: bytes, media: str) -> Line:
+    """A canonical PHOTO in the form of the card's version."""
+    data = b64encode(picture).decode()
     if text_of(component.first("VERSION")) == "4.0":
-        return [line("PHOTO", f"data:image/{media};base64,{data}")]
-    return [line("PHOTO", data, ENCODING="b", TYPE=media.upper())]
+        return line("PHOTO", f"data:image/{media};base64,{data}")
+    return line("PHOTO", data, ENCODING="b", TYPE=media.upper())
 
 
 def _text(name: str, field: str) -> Part[Contact]:
@@ -240,7 +245,7 @@ FIELDS: tuple[Part[Contact], ...] = (
     Part(
         fields=ADDRESS,
         names=("ADR",),
-        picks=lambda component, adr: adr is _own_address(component),
+        picks=lambda component, adr: adr is own_address(component),
         read=_address,
         want=lambda contact, _: tuple(getattr(contact, name) for name in ADDRESS),
         write=_write_address,
@@ -258,7 +263,7 @@ FIELDS: tuple[Part[Contact], ...] = (
     Part(
         fields=("picture", "picture_type"),
         names=("PHOTO",),
-        read=_picture,
+        read=lambda component, _: picture_of(component),
         want=lambda contact, _: (contact.picture, contact.picture_type),
         write=_write_picture,
         patch=lambda contact, picture: replace(contact, picture=picture[0], picture_type=picture[1]),
@@ -295,13 +300,14 @@ def _candidates(component: Component, tel: Line) -> tuple[Slot, ...]:
     return (Slot.HOME, Slot.HOME2) if "HOME" in types else (Slot.HOME, Slot.BUSINESS, Slot.HOME2, Slot.BUSINESS2)
 
 
-def _value(tel: Line) -> str:
+def value_of(tel: Line) -> str:
+    """The number or address of a TEL or EMAIL line."""
     return text_of(tel).removeprefix("tel:").removeprefix("mailto:").strip()
 
 
 def slot_lines(component: Component, had: Mapping[Slot, str], region: str) -> dict[Slot, Line]:
     """Which line fills which slot: by the private parameter, then by the value that the client had in a slot of that type, then by order."""
-    numbers = [tel for tel in component.lines("TEL", "EMAIL") if _value(tel)]
+    numbers = [tel for tel in component.lines("TEL", "EMAIL") if value_of(tel) and NO_SLOT not in tel.param(SLOT_PARAM)]
     numbers.sort(key=lambda tel: not ("PREF" in tel.types or tel.param("PREF")) if tel.name == "EMAIL" else False)
     found: dict[Slot, Line] = {}
     for tel in numbers:
@@ -311,7 +317,9 @@ def slot_lines(component: Component, had: Mapping[Slot, str], region: str) -> di
     open_lines = [tel for tel in numbers if not any(tel is taken for taken in found.values())]
     for tel in list(open_lines):
         same = (
-            s for s in _candidates(component, tel) if s not in found and s in had and slots.same_value(s.kind, had[s], _value(tel), region)
+            s
+            for s in _candidates(component, tel)
+            if s not in found and s in had and slots.same_value(s.kind, had[s], value_of(tel), region)
         )
         slot = next(same, None)
         if slot is not None:
@@ -330,7 +338,8 @@ def _told_slot(tel: Line) -> Slot | None:
     return slot if slot is not None and (slot.kind is EntryKind.EMAIL) == (tel.name == "EMAIL") else None
 
 
-def _slot_line(slot: Slot, value: str) -> Line:
+def slot_line(slot: Slot, value: str) -> Line:
+    """A canonical line that names its slot."""
     name = "EMAIL" if slot.kind is EntryKind.EMAIL else "TEL"
     return line(name, escape(value), TYPE=TYPES[slot], **{SLOT_PARAM: slot.value})
 
@@ -349,13 +358,14 @@ def _apply_entries(contact: Contact, component: Component, context: Context) -> 
     ]
     for slot in Slot:
         if slot in wanted:
-            _set_slot(component, slot, wanted[slot], lines.get(slot))
+            set_slot(component, slot, wanted[slot], lines.get(slot))
     _mark_ambiguous(component, wanted, context.region)
 
 
-def _set_slot(component: Component, slot: Slot, value: str, old: Line | None) -> None:
+def set_slot(component: Component, slot: Slot, value: str, old: Line | None) -> None:
+    """Give a slot a value: in its old line, or in a new one, with a label where no TYPE tells the slot."""
     if old is None:
-        new = _slot_line(slot, value)
+        new = slot_line(slot, value)
         label = LABELS.get(slot)
         group = f"slot{list(Slot).index(slot)}"
         added = [parse_line(f"{group}.{new.raw}"), parse_line(f"{group}.X-ABLabel:{label}")] if label else [new]
@@ -365,7 +375,7 @@ def _set_slot(component: Component, slot: Slot, value: str, old: Line | None) ->
         )
         component.parts[last + 1 : last + 1] = added
     elif text_of(old) != value:
-        changed = _slot_line(slot, value) if "QUOTED-PRINTABLE" in old.raw.upper() else with_value(old, escape(value))
+        changed = slot_line(slot, value) if "QUOTED-PRINTABLE" in old.raw.upper() else with_value(old, escape(value))
         component.parts[_index(component, old)] = changed
 
 
@@ -385,7 +395,8 @@ def _index(component: Component, part: Line) -> int:
 # ------------------------------------------------------------- load and render
 
 
-def _card(text: str) -> Component:
+def card_of(text: str) -> Component:
+    """The one vCard of a text; raises BadRequest."""
     found = parse(text)
     if len(found) != 1 or found[0].name != "VCARD":
         raise BadRequest("One vCard is expected: BEGIN:VCARD ... END:VCARD.")
@@ -396,7 +407,7 @@ def _card(text: str) -> Component:
 
 def load(text: str, base: Base | None, context: Context) -> ContactDraft:
     """What a card asks for; raises BadRequest."""
-    sent, had = _card(text), _card(base.text) if base and base.text else None
+    sent, had = card_of(text), card_of(base.text) if base and base.text else None
     value = base.value if base else Contact()
     assert isinstance(value, Contact)
     patched = patching.load(FIELDS, sent, had, value, context, context)
@@ -404,7 +415,7 @@ def load(text: str, base: Base | None, context: Context) -> ContactDraft:
         first, last, title = _names(sent)
         patched = replace(patched, first_name=first, last_name=last, title=title)
     offered = {slot: entry.value for slot, entry in slots.offered(value).items()}
-    numbers = {slot: _value(tel) for slot, tel in slot_lines(sent, offered, context.region).items()}
+    numbers = {slot: value_of(tel) for slot, tel in slot_lines(sent, offered, context.region).items()}
     _demand_content(patched, numbers)
     return ContactDraft(value=patched, sent=numbers, leftovers=Leftovers(lines=tuple(unfold(text))))
 

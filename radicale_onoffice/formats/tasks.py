@@ -32,7 +32,8 @@ UNMAPPED = {
 RECURRENCE = ("RRULE", "RDATE", "EXRULE", "EXDATE")
 
 
-def _moment(component: Component, name: str, context: Context) -> datetime | date | None:
+def moment_of(component: Component, name: str, context: Context) -> datetime | date | None:
+    """The moment or day of a property, in the tenant's zone if it was in UTC."""
     found = component.first(name)
     if found is None:
         return None
@@ -40,11 +41,12 @@ def _moment(component: Component, name: str, context: Context) -> datetime | dat
     return when.astimezone(context.zone) if isinstance(when, datetime) and when.tzinfo == times.UTC_ZONE else when
 
 
-def _due(component: Component, context: Context) -> datetime | date | None:
-    start, length = _moment(component, "DTSTART", context), component.first("DURATION")
+def due_of(component: Component, context: Context) -> datetime | date | None:
+    """The due moment or day, also where it is told as a duration."""
+    start, length = moment_of(component, "DTSTART", context), component.first("DURATION")
     if length is not None and start is not None and component.first("DUE") is None:
         return times.plus(start, times.duration(length.value))
-    return _moment(component, "DUE", context)
+    return moment_of(component, "DUE", context)
 
 
 def _with_due(task: Task, due: datetime | date | None) -> Task:
@@ -52,7 +54,8 @@ def _with_due(task: Task, due: datetime | date | None) -> Task:
     return replace(task, deadline=due, deadline_strict=True) if due is not None else replace(task, deadline_strict=False)
 
 
-def _status(component: Component, _: Context) -> rules.ClientStatus:
+def status_of(component: Component, _: Context) -> rules.ClientStatus:
+    """The state that the lines tell, with or without a STATUS."""
     word = text_of(component.first("STATUS")).upper()
     if word in {status.value for status in rules.ClientStatus}:
         return rules.ClientStatus(word)
@@ -60,8 +63,9 @@ def _status(component: Component, _: Context) -> rules.ClientStatus:
     return rules.ClientStatus.COMPLETED if done else rules.ClientStatus.NEEDS_ACTION
 
 
-def _completed(component: Component, context: Context) -> datetime | None:
-    when = _moment(component, "COMPLETED", context)
+def completed_of(component: Component, context: Context) -> datetime | None:
+    """When it was completed."""
+    when = moment_of(component, "COMPLETED", context)
     return when if isinstance(when, datetime) else None
 
 
@@ -91,7 +95,8 @@ def _write_completed(task: Task) -> Sequence[Line]:
     return [line("COMPLETED", f"{task.completed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}")] if task.completed_at else []
 
 
-def _reminder(component: Component, context: Context) -> datetime | None:
+def reminder_of(component: Component, context: Context) -> datetime | None:
+    """The moment of the record's one alarm, None for one that cannot be told."""
     found = times.main_alarm(component)
     trigger = found.first("TRIGGER") if found else None
     if trigger is None:
@@ -100,9 +105,9 @@ def _reminder(component: Component, context: Context) -> datetime | None:
         when: Any = times.moment(trigger, context)
     else:
         anchor = (
-            _due(component, context)
+            due_of(component, context)
             if "END" in trigger.param("RELATED")
-            else _moment(component, "DTSTART", context) or _due(component, context)
+            else moment_of(component, "DTSTART", context) or due_of(component, context)
         )
         if not isinstance(anchor, datetime):
             return None
@@ -132,7 +137,7 @@ FIELDS: tuple[Part[Task], ...] = (
     Part(
         fields=("deferred_until",),
         names=("DTSTART",),
-        read=lambda component, context: _moment(component, "DTSTART", context),
+        read=lambda component, context: moment_of(component, "DTSTART", context),
         want=lambda task, _: task.deferred_until,
         write=lambda task, _component, _context: _write_stamp("DTSTART", task.deferred_until),
         patch=lambda task, when: replace(task, deferred_until=when),
@@ -140,7 +145,7 @@ FIELDS: tuple[Part[Task], ...] = (
     Part(
         fields=("deadline", "deadline_strict"),
         names=("DUE", "DURATION"),
-        read=_due,
+        read=due_of,
         want=lambda task, _: task.deadline if task.deadline_strict else None,
         write=lambda task, _component, _context: _write_stamp("DUE", task.deadline if task.deadline_strict else None),
         patch=_with_due,
@@ -156,7 +161,7 @@ FIELDS: tuple[Part[Task], ...] = (
     Part(
         fields=("status", "done"),
         names=("STATUS",),
-        read=_status,
+        read=status_of,
         want=lambda task, _: rules.client_status(task),
         write=lambda task, _component, _context: [line("STATUS", rules.client_status(task).value)],
         patch=rules.with_client_status,
@@ -164,7 +169,7 @@ FIELDS: tuple[Part[Task], ...] = (
     Part(
         fields=("completed_at",),
         names=("COMPLETED",),
-        read=_completed,
+        read=completed_of,
         want=lambda task, _: _whole_second(task.completed_at),
         write=lambda task, _component, _context: _write_completed(task),
         patch=lambda task, when: replace(task, completed_at=when),
@@ -183,7 +188,7 @@ FIELDS: tuple[Part[Task], ...] = (
         fields=("reminder",),
         names=("VALARM",),
         picks=lambda component, part: part is times.main_alarm(component),
-        read=_reminder,
+        read=reminder_of,
         want=lambda task, _: _whole_second(task.reminder),
         write=_write_reminder,
         patch=lambda task, when: replace(task, reminder=when),

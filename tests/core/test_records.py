@@ -55,6 +55,32 @@ def test_u10_a_contact_made_on_a_device_is_flagged_for_its_user(office):
     assert ([1], [0]) == ([len(office.feeds.listing(ANNA, CONTACTS))], [len(office.feeds.listing(BERT, CONTACTS))])
 
 
+def test_rules_16_and_17_only_who_flagged_a_contact_gets_it(office):
+    """The flag is per user and per address."""
+    office.records.write(CRM, CONTACTS, Contact(last_name="Both", sync_users=("anna", "bert")), uid="both")
+    office.records.write(CRM, CONTACTS, Contact(last_name="Hers", sync_users=("anna",)), uid="hers")
+    office.records.write(CRM, CONTACTS, Contact(last_name="Nobody's"), uid="nobody")
+    seen = [{offer.uid for offer in office.feeds.listing(who, CONTACTS)} for who in (ANNA, BERT)]
+    assert [{"both", "hers"}, {"both"}] == seen
+
+
+def test_rule_13_what_resembles_a_record_is_not_matched(office):
+    """U49: a contact that the device had already is a second one."""
+    office.records.write(CRM, CONTACTS, Contact(last_name="Berger", sync_users=("anna",)))
+    put_contact(office, "Berger", uid="of the device")
+    assert 2 == len(office.feeds.listing(ANNA, CONTACTS))
+
+
+def test_u8_slots_belong_to_the_address(office):
+    """What one user's device changes is what the other's device shows."""
+    phone = Entry(id=1, kind=EntryKind.PHONE, value="0241 1", slot=Slot.HOME)
+    record = office.records.write(CRM, CONTACTS, Contact(last_name="B", entries=(phone,), sync_users=("anna", "bert")))
+    draft = ContactDraft(value=record.value, sent={Slot.HOME: "0241 2"})
+    office.records.put(OTHER, CONTACTS, draft, record_id=record.id)
+    (offer,) = office.feeds.listing(ANNA, CONTACTS)
+    assert (True, False) == ("0241 2" in offer.text, "0241 1" in offer.text)
+
+
 def test_rule_21_deleting_a_contact_on_a_device_clears_the_flag_only(office):
     """The address stays for everybody else, and in the CRM."""
     record = office.records.write(CRM, CONTACTS, Contact(last_name="B", sync_users=("anna", "bert")))
@@ -103,7 +129,7 @@ def test_making_again_what_was_deleted_brings_the_record_back(office):
 
 
 def test_rule_9_each_right_is_asked_for(office):
-    """Create, modify, delete: one missing right refuses one change and nothing else."""
+    """Create, modify, delete: one missing right refuses one change and nothing else (U47)."""
     record = put_contact(office)
     with office.store.writing() as tx:
         tx.save_user(User(identity=ANNA, rights=frozenset({"contacts.read"})))
@@ -118,7 +144,7 @@ def test_rule_9_each_right_is_asked_for(office):
 
 
 def test_u48_one_direction_refuses_every_change(make_office):
-    """To the device only."""
+    """To the device only (rule 99)."""
     office = make_office(Policy(direction=dict.fromkeys(Kind, Direction.TO_DEVICE)))
     with pytest.raises(Refused, match="to devices only"):
         put_contact(office)

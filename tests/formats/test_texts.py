@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -206,6 +207,31 @@ def test_rule_47_two_work_numbers_are_told_apart_by_what_was_there():
     base = Base(value=contact, text=render(Kind.CONTACTS, contact))
     sent = CARD.format("TEL;TYPE=WORK,VOICE:0241 2\r\nTEL;TYPE=WORK,VOICE:0241 1\r\n")
     assert {Slot.BUSINESS: "0241 1", Slot.BUSINESS2: "0241 2"} == dict(load(Kind.CONTACTS, sent, base).sent)
+
+
+def test_rules_23_and_46_every_slot_has_a_line_that_comes_back_as_itself():
+    """U1: ten phones, two faxes and three addresses at once, also if the client drops our parameter."""
+    entries = tuple(
+        Entry(
+            id=number, kind=slot.kind, value=f"a{number}@x.example" if slot.kind is EntryKind.EMAIL else f"0241 {1000 + number}", slot=slot
+        )
+        for number, slot in enumerate(Slot, 1)
+    )
+    contact = Contact(last_name="Berger", entries=entries)
+    text, wanted = render(Kind.CONTACTS, contact), {entry.slot: entry.value for entry in entries}
+    assert wanted == dict(load(Kind.CONTACTS, text).sent)
+    bare = re.sub(r";X-ONOFFICE-SLOT=[a-z0-9_]+", "", "\r\n".join(lines.unfold(text)))
+    assert "X-ONOFFICE" not in bare
+    assert wanted == dict(load(Kind.CONTACTS, bare, Base(value=contact, text=text)).sent)
+
+
+def test_u7_numbers_beyond_the_slots_are_the_clients_own():
+    """Rule 42: they fill no slot and delete nothing; the client gets them back."""
+    told = "".join(f"TEL;TYPE=WORK,VOICE:0241 {number}\r\n" for number in (1, 2, 3))
+    draft = load(Kind.CONTACTS, CARD.format(told))
+    assert {Slot.BUSINESS: "0241 1", Slot.BUSINESS2: "0241 2"} == dict(draft.sent)
+    entries = tuple(Entry(id=n, kind=EntryKind.PHONE, value=v, slot=s) for n, (s, v) in enumerate(draft.sent.items(), 1))
+    assert "TEL;TYPE=WORK,VOICE:0241 3\r\n" in render(Kind.CONTACTS, replace(draft.value, entries=entries), draft.leftovers)
 
 
 SEEDS = [

@@ -1,0 +1,280 @@
+"""One collection of a Sync: the client's changes go in, and it is told what it does not know yet.
+
+Everything about what a device knows is decided in ``sync_state``, everything about what may be changed in the core. The key, the cursor, the
+request's digest and the answer are saved in one commit; an Add and its ClientId are saved in one commit with the record.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from activesync_bridge import sync_state
+from activesync_bridge.items import Flavour, Ghosting
+from activesync_bridge.items import dispatch as items
+from activesync_bridge.items.patching import holds
+from activesync_bridge.sending import Sender
+from activesync_bridge.session import Session
+from activesync_bridge.sync_request import ClientCommand, Status, Sticky
+from activesync_bridge.sync_state import GONE, LOST, Generation, Written
+from activesync_bridge.versions import Version
+from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar
+from activesync_bridge.wbxml.element import Element
+from activesync_bridge.wbxml.writer import encode
+from radicale_onoffice.core.errors import (
+    BadRequest,
+    Conflict,
+    DuplicateUid,
+    GateClosed,
+    NotFound,
+    OfficeError,
+    OutOfReach,
+    Refused,
+    Unavailable,
+)
+from radicale_onoffice.core.model import Base, Kind, Record
+from radicale_onoffice.core.ports import Transaction
+
+logger = logging.getLogger(__name__)
+# What a client is told of a command that the core refuses
+REFUSALS: Mapping[type[OfficeError], str] = {
+    OutOfReach: Status.NOT_FOUND,
+    NotFound: Status.NOT_FOUND,
+    Refused: Status.CONFLICT,
+    Conflict: Status.CONFLICT,
+    BadRequest: Status.CONVERSION_ERROR,
+}
+
+
+def refusal(error: OfficeError) -> str:
+    """The status of an item for an error of the core."""
+    return next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), Status.SERVER_ERROR)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Applies a client's commands to one collection; ``own`` and ``responses`` are what comes of it."""
+
+    session: Session
+    kind: Kind
+    scope: str
+    sticky: Sticky
+    flavour: Flavour
+    generation: Generation
+    written: Mapping[str, Written]
+    sender: Sender
+    own: dict[str, Written] = field(default_factory=dict)
+    responses: list[Element] = field(default_factory=list)
+    _known: Mapping[tuple[int, str], str] | None = None
+
+    def apply(self, command: ClientCommand) -> None:
+        """One command. What is refused is answered and undone on the device; raises GateClosed and Unavailable."""
+        try:
+            handler: Callable[[ClientCommand], None] = getattr(self, f"_{command.verb.lower()}")
+            handler(command)
+        except (GateClosed, Unavailable):
+            raise
+        except OfficeError as error:
+            self._refuse(command, error)
+
+    # ------------------------------------------------------------- commands
+
+    def _add(self, command: ClientCommand) -> None:
+        assert command.data is not None
+        known = self._added(command)
+        record = self._store(command, known, self._base(known)[0] if known else None)
+        self._respond_to_add(command, Status.SUCCESS, record)
+
+    def _change(self, command: ClientCommand) -> None:
+        base, is_outdated = self._base(command.server_id)
+        record = self._store(command, command.server_id, base)
+        if is_outdated and not self.own[record.id].etag:
+            # Both changed the same field: the CRM's stands (U46), and the device gets it as a Change.
+            self._respond(AirSync.Change, command, Status.CONFLICT)
+
+    def _delete(self, command: ClientCommand) -> None:
+        if command.instance_id:
+            self._store(command, command.server_id, self._base(command.server_id)[0])
+            return
+        try:
+            self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
+        except (NotFound, OutOfReach):
+            logger.debug("delete of %s, which is not offered: the device forgets it, the CRM keeps it", command.server_id)
+        self.own[command.server_id] = GONE
+
+    def _fetch(self, command: ClientCommand) -> None:
+        found = self.sender.items([command.server_id]).get(command.server_id)
+        parts = [Element(AirSync.ServerId, command.server_id), Element(AirSync.Status, Status.SUCCESS if found else Status.NOT_FOUND)]
+        self.responses.append(Element(AirSync.Fetch, (*parts, *([Element(AirSync.ApplicationData, found)] if found else []))))
+
+    # -------------------------------------------------------------- storing
+
+    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None) -> Record:
+        """Put the change on the way that a PUT goes, and note what the device holds of it now."""
+        uid = items.client_uid(command.data) if command.data is not None and record_id is None else ""
+        try:
+            record = self._put(command, record_id, base, uid)
+        except DuplicateUid:
+            record_id = self.session.office.records.with_uid(self.session.identity, self.kind, uid)
+            if record_id is None:
+                raise
+            record = self._put(command, record_id, self._base(record_id)[0], uid)
+        told = items.dump(self.kind, record.text, record.uid, self.flavour)
+        same = not command.instance_id and command.data is not None and holds(command.data, told, self._ghosting())
+        self.own[record.id] = Written(record.version, record.etag if same else "")
+        return record
+
+    def _put(self, command: ClientCommand, record_id: str | None, base: Base | None, uid: str) -> Record:
+        text = self._text(command, base.text if base else None, uid)
+        draft = items.draft(self.kind, text, base, self.flavour)
+        remember = self._remember(command) if command.verb == "Add" else None
+        return self.session.office.records.put(
+            self.session.actor,
+            self.kind,
+            draft,
+            record_id=record_id,
+            uid=uid or None if record_id is None else None,
+            base=base,
+            reach=self.scope,
+            also=remember,
+        )
+
+    def _text(self, command: ClientCommand, text: str | None, uid: str) -> str:
+        if command.instance_id:
+            return items.patch_occurrence(self.kind, text, command.instance_id, command.data, self.flavour)
+        assert command.data is not None
+        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid)
+
+    def _ghosting(self) -> Ghosting:
+        """R2231: in 16.x every property of an appointment is ghosted."""
+        if self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
+            return Ghosting(frozenset())
+        return Ghosting(None if self.sticky.supported is None else frozenset(self.sticky.supported))
+
+    def _base(self, record_id: str) -> tuple[Base, bool]:
+        """What the device had, and whether somebody else has changed the record since. Raises NotFound."""
+        records, tenant = self.session.office.records, self.session.identity.tenant
+        current = records.get(tenant, record_id)
+        had: Base | None = None
+        mine = self.written.get(record_id)
+        if mine is not None and mine.version:
+            had = None if mine.version == current.version else records.base(tenant, record_id, version=mine.version)
+        elif current.change > self.generation.caught_up:
+            had = records.base(tenant, record_id, change=self.generation.caught_up)
+        base = had or Base(value=current.value, leftovers=current.leftovers, text=current.text)
+        return replace(base, device_wins=self.sticky.client_wins), had is not None and had.value != current.value
+
+    # ---------------------------------------------------- repeated additions
+
+    def _added(self, command: ClientCommand) -> str | None:
+        """The record that this very Add made before, if its answer got lost."""
+        if self._known is None:
+            with self.session.office.store.reading() as tx:
+                self._known = tx.client_ids(self.session.identity, self.session.device.id, self.kind.value)
+        found = self._known.get((self.generation.number, command.client_id))
+        content = _content(command)
+        return found or next((record_id for (_, client_id), record_id in self._known.items() if client_id == content), None)
+
+    def _remember(self, command: ClientCommand) -> Callable[[Transaction, Record], None]:
+        def save(tx: Transaction, record: Record) -> None:
+            identity, device_id, number = self.session.identity, self.session.device.id, self.generation.number
+            for name in (command.client_id, _content(command)):
+                tx.save_client_id(identity, device_id, self.kind.value, number, name, record.id)
+
+        return save
+
+    # ------------------------------------------------------------ responses
+
+    def _refuse(self, command: ClientCommand, error: OfficeError) -> None:
+        status = refusal(error)
+        logger.info("%s of %s refused: %s", command.verb, command.server_id or command.client_id, error)
+        self.sender.failed(command.server_id or command.client_id, 0, str(error))
+        if command.verb == "Add":
+            # The client drops its copy; 7 would make it look for the server's.
+            self._respond_to_add(command, Status.CONVERSION_ERROR if status == Status.CONFLICT else status, None)
+        elif command.verb == "Delete":
+            self.own[command.server_id] = LOST
+            self._respond(AirSync.Delete, command, status)
+        elif command.verb == "Change":
+            # The device's copy is put right: by the server's, or, if there is none in reach, by taking it away.
+            self.own[command.server_id] = Written(1, "")
+            self._respond(AirSync.Change, command, status)
+
+    def _respond_to_add(self, command: ClientCommand, status: str, record: Record | None) -> None:
+        parts = [Element(AirSync.ClientId, command.client_id)]
+        if record is not None:
+            parts.append(Element(AirSync.ServerId, record.id))
+        parts.append(Element(AirSync.Status, status))
+        if record is not None and self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
+            # R2028: the server makes the UID and tells it here.
+            parts.append(Element(AirSync.ApplicationData, (Element(Calendar.UID, record.uid),)))
+        self.responses.append(Element(AirSync.Add, tuple(parts)))
+
+    def _respond(self, tag: int, command: ClientCommand, status: str) -> None:
+        parts = [Element(AirSync.ServerId, command.server_id)]
+        if command.instance_id:
+            parts.append(Element(AirSyncBase.InstanceId, command.instance_id))
+        self.responses.append(Element(tag, (*parts, Element(AirSync.Status, status))))
+
+
+def _content(command: ClientCommand) -> str:
+    """A name for an Add with all that it says."""
+    assert command.data is not None
+    return "=" + sha256(command.client_id.encode() + encode(command.data)).hexdigest()[:40]
+
+
+# ------------------------------------------------------------------------ plan
+
+
+def plan(session: Session, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
+    """At most ``room`` steps that bring a device from ``before`` to what ``scope`` offers now. Raises CursorInvalid."""
+    steps: list[sync_state.Step] = []
+    if before.move is None and before.cursor is not None and before.scope != scope:
+        target, _ = session.office.feeds.entries(session.identity, kind, scope)
+        before = replace(before, scope=scope, cursor=target, move=sync_state.Move(scope=before.scope, since=before.cursor))
+    if before.move is not None:
+        moved = _plan_move(session, kind, before, room=room)
+        if moved.more:
+            return moved
+        before, steps = moved.after, list(moved.steps)
+        if before.scope != scope:
+            further = plan(session, kind, before, scope, room=room - len(steps))
+            return replace(further, steps=[*steps, *further.steps])
+    following = _plan_news(session, kind, replace(before, scope=scope), room=room - len(steps))
+    return replace(following, steps=[*steps, *following.steps])
+
+
+def _plan_move(session: Session, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
+    assert before.move is not None
+    assert before.cursor is not None
+    feeds = session.office.feeds
+    at, old = feeds.entries(session.identity, kind, before.move.scope)
+    sync_state.demand_epoch(at, before.move.since)
+    now, new = feeds.entries(session.identity, kind, before.scope)
+    sync_state.demand_epoch(now, before.cursor)
+    return sync_state.plan_move(before, old, new, before.cursor, room=room)
+
+
+def _plan_news(session: Session, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
+    """News in batches until the room is used: what the device wrote itself takes none."""
+    feeds, steps = session.office.feeds, list[sync_state.Step]()
+    while True:
+        news = feeds.news(session.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1)
+        offered = feeds.live(session.identity, kind, before.own, before.scope) if before.own and not news.more else frozenset()
+        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=offered)
+        steps += part.steps
+        before = part.after
+        if not part.more:
+            return sync_state.Plan(steps, replace(before, caught_up=news.change), more=False)
+        if len(steps) >= room:
+            return sync_state.Plan(steps, before, more=True)
+
+
+def gone_for_good(session: Session, kind: Kind, steps: Sequence[sync_state.Step]) -> Sequence[sync_state.Step]:
+    """Delete becomes SoftDelete for what only left the period: it is not deleted anywhere (rule 54)."""
+    gone = [step.record_id for step in steps if step.verb is sync_state.Verb.DELETE]
+    kept = session.office.feeds.still_theirs(session.identity, kind, gone) if gone and kind is not Kind.CONTACTS else frozenset()
+    soft = sync_state.Verb.SOFT_DELETE
+    return [step._replace(verb=soft) if step.verb is sync_state.Verb.DELETE and step.record_id in kept else step for step in steps]

@@ -1,0 +1,112 @@
+"""Numbers and e-mail addresses of contacts: the slots of the core as elements (section 5 of the rules, U1).
+
+The lines are told apart by ``formats.contacts``, what a change means is decided by ``core.slots`` (rules 22-45). Every line that is
+written names its slot, so that nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from activesync_bridge.items.patching import Context, Elements, Row, drop, put, with_text
+from activesync_bridge.wbxml.codepages import Contacts, Contacts2
+from activesync_bridge.wbxml.element import Element
+from radicale_onoffice.core.model import Slot
+from radicale_onoffice.core.slots import same_value
+from radicale_onoffice.formats import contacts as cards
+from radicale_onoffice.formats.lines import Component, Line, escape, with_param
+
+SLOTS: Final[Mapping[int, Slot]] = {
+    Contacts.AssistantPhoneNumber: Slot.ASSISTANT,
+    Contacts.BusinessPhoneNumber: Slot.BUSINESS,
+    Contacts.Business2PhoneNumber: Slot.BUSINESS2,
+    Contacts.BusinessFaxNumber: Slot.BUSINESS_FAX,
+    Contacts.CarPhoneNumber: Slot.CAR,
+    Contacts.Email1Address: Slot.EMAIL1,
+    Contacts.Email2Address: Slot.EMAIL2,
+    Contacts.Email3Address: Slot.EMAIL3,
+    Contacts.HomeFaxNumber: Slot.HOME_FAX,
+    Contacts.HomePhoneNumber: Slot.HOME,
+    Contacts.Home2PhoneNumber: Slot.HOME2,
+    Contacts.MobilePhoneNumber: Slot.MOBILE,
+    Contacts.PagerNumber: Slot.PAGER,
+    Contacts.RadioPhoneNumber: Slot.RADIO,
+    Contacts2.CompanyMainPhone: Slot.COMPANY_MAIN,
+}
+
+
+def _numbers(component: Component, context: Context) -> Elements:
+    lines = cards.slot_lines(component, {}, context.flavour.region)
+    return [Element(tag, cards.value_of(lines[slot])) for tag, slot in SLOTS.items() if slot in lines]
+
+
+def _by_slot(elements: Elements) -> dict[Slot, str]:
+    """What each slot holds; Outlook's ``"Name" <address>`` is the address."""
+    found: dict[Slot, str] = {}
+    for one in elements:
+        slot, text = SLOTS[one.tag], one.text.strip()
+        named = re.fullmatch(r'"?[^"<>]*"?\s*<([^<>@\s]+@[^<>\s]+)>', text)
+        if named and slot.name.startswith("EMAIL"):
+            text = named[1]
+        if text:
+            found[slot] = text
+    return found
+
+
+def _same_numbers(sent: Elements, had: Elements, context: Context) -> bool:
+    """Rule 43: another notation of the same number is no change."""
+    one, other = _by_slot(sent), _by_slot(had)
+    return one.keys() == other.keys() and all(same_value(slot.kind, one[slot], other[slot], context.flavour.region) for slot in one)
+
+
+def _write_numbers(component: Component, elements: Elements, context: Context) -> None:
+    region = context.flavour.region
+    lines, wanted = cards.slot_lines(component, {}, region), _by_slot(elements)
+    had = {slot: cards.value_of(tel) for slot, tel in lines.items()}
+    for slot, tel in lines.items():
+        if slot not in wanted:
+            drop(component, tel)
+    for slot in [slot for slot in Slot if slot in wanted]:
+        if slot not in had:
+            cards.set_slot(component, slot, wanted[slot], None)
+        elif not same_value(slot.kind, had[slot], wanted[slot], region):
+            old = lines[slot]
+            is_uri = "URI" in {word.upper() for word in old.param("VALUE")}
+            new = cards.slot_line(slot, wanted[slot]) if is_uri else with_text(old, old.name, escape(wanted[slot]), TYPE=cards.TYPES[slot])
+            put(component, [old], [_told(new, slot.value)])
+    shown = {
+        slot: had[slot] if slot in had and same_value(slot.kind, had[slot], value, region) else value for slot, value in wanted.items()
+    }
+    for view in (had, {}, had):
+        _pin(component, shown, view, region)
+
+
+def _told(tel: Line, word: str) -> Line:
+    return tel if tel.param(cards.SLOT_PARAM) else with_param(tel, cards.SLOT_PARAM, word)
+
+
+def _pin(component: Component, wanted: Mapping[Slot, str], view: Mapping[Slot, str], region: str) -> None:
+    """Lines that would be taken for another slot than they fill name theirs; a number that fills none must not slip into a free one."""
+    found = cards.slot_lines(component, view, region)
+    stray = [tel for slot, tel in found.items() if wanted.get(slot) != cards.value_of(tel) and not tel.param(cards.SLOT_PARAM)]
+    for tel in stray:
+        meant = next((slot for slot, value in wanted.items() if value == cards.value_of(tel) and _fits(slot, tel, found)), None)
+        put(component, [tel], [_told(tel, meant.value if meant else cards.NO_SLOT)])
+
+
+def _fits(slot: Slot, tel: Line, found: Mapping[Slot, Line]) -> bool:
+    """True if the slot is of the line's kind and no line with its value is in it already."""
+    taken = found.get(slot)
+    return slot.name.startswith("EMAIL") == (tel.name == "EMAIL") and (taken is None or cards.value_of(taken) != cards.value_of(tel))
+
+
+NUMBERS: Final = Row(
+    tags=tuple(SLOTS),
+    names=frozenset({"TEL", "EMAIL"}),
+    fields=("entries",),
+    read=_numbers,
+    write=_write_numbers,
+    same=_same_numbers,
+)

@@ -1,0 +1,93 @@
+"""Records as encoded ``ApplicationData``: once per (record, version, flavour), for every device."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from activesync_bridge.items import Flavour
+from activesync_bridge.items import dispatch as items
+from activesync_bridge.session import Session
+from activesync_bridge.sync_state import Step, Verb
+from activesync_bridge.wbxml.codepages import AirSync
+from activesync_bridge.wbxml.element import Element, Encoded
+from activesync_bridge.wbxml.writer import encode_children
+from radicale_onoffice.core.model import Failure, Kind
+from radicale_onoffice.core.ports import Offer
+
+logger = logging.getLogger(__name__)
+TAGS = {Verb.ADD: AirSync.Add, Verb.CHANGE: AirSync.Change, Verb.DELETE: AirSync.Delete, Verb.SOFT_DELETE: AirSync.SoftDelete}
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Encodes records of one kind for one device."""
+
+    session: Session
+    kind: Kind
+    flavour: Flavour
+
+    def commands(self, steps: Sequence[Step]) -> list[Element]:
+        """The steps as commands of an answer; an item that cannot be encoded is left out, noted, and tried again when it changes."""
+        wanted = [step.record_id for step in steps if step.verb in (Verb.ADD, Verb.CHANGE)]
+        found = self.items(wanted) if wanted else {}
+        commands: list[Element] = []
+        for verb, record_id in steps:
+            server_id = Element(AirSync.ServerId, record_id)
+            if verb in (Verb.DELETE, Verb.SOFT_DELETE):
+                commands.append(Element(TAGS[verb], (server_id,)))
+            elif record_id in found:
+                commands.append(Element(TAGS[verb], (server_id, Element(AirSync.ApplicationData, found[record_id]))))
+        return commands
+
+    def items(self, record_ids: Iterable[str]) -> dict[str, Encoded]:
+        """Encoded children of ApplicationData of those of these records that the user may see."""
+        office, identity, flavour = self.session.office, self.session.identity, self.flavour.key
+        offers = office.records.offers(identity, self.kind, record_ids)
+        with office.store.reading() as tx:
+            kept = tx.fragments(identity.tenant, flavour, [offer.record_id for offer in offers])
+        found: dict[str, Encoded] = {}
+        fresh: list[tuple[str, int, bytes]] = []
+        for offer in offers:
+            encoded = self._kept(offer, kept)
+            if encoded is None:
+                encoded = self._encoded(offer)
+                if encoded is None:
+                    continue
+                fresh.append((offer.record_id, offer.version, encoded.data))
+            found[offer.record_id] = encoded
+        if fresh:
+            with office.store.writing() as tx:
+                tx.save_fragments(identity.tenant, flavour, fresh)
+        return found
+
+    @staticmethod
+    def _kept(offer: Offer, kept: Mapping[str, tuple[int, bytes]]) -> Encoded | None:
+        version, data = kept.get(offer.record_id, (0, b""))
+        return Encoded(data) if version == offer.version else None
+
+    def _encoded(self, offer: Offer) -> Encoded | None:
+        try:
+            return encode_children(items.dump(self.kind, offer.text, offer.uid, self.flavour))
+        except Exception as error:
+            # Whatever is wrong with one item, all others still go out.
+            logger.exception("record %s cannot be encoded for ActiveSync; it is tried again when it changes", offer.record_id)
+            self.failed(offer.record_id, offer.version, f"{type(error).__name__}: {error}")
+            return None
+
+    def failed(self, item: str, version: int, reason: str) -> None:
+        """Note an item that did not get through, for the administrator's list."""
+        session = self.session
+        failure = Failure(
+            identity=session.identity,
+            device_id=session.device.id,
+            collection=self.kind.value,
+            item=item,
+            version=version,
+            reason=reason[:500],
+            at=session.office.clock(),
+            count=1,
+        )
+        with session.office.store.writing() as tx:
+            tx.save_failure(failure)

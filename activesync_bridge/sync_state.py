@@ -1,0 +1,347 @@
+"""What a device knows of a collection: keys, generations, replay, and the plan of what to send. Pure.
+
+**Keys** ([MS-ASCMD] 2.2.3.181.4). A SyncKey is ``{uuid}N``. The uuid belongs to one (user, device, collection) since its last key 0; N grows by
+one with each answer that changes what the device knows. State is O(1): the *current* generation N and the *previous* one N-1, from which
+the last answer was made.
+
+==================  ==============================  =====================================================================
+key of the request  and its digest                  meaning
+==================  ==============================  =====================================================================
+0                   any                             `Fresh`: the device begins anew
+N                   any                             `Current`: the last answer arrived; N-1 retires (R5106-R5122)
+N-1, not retired    that of the request that made N `Replay`: the last answer got lost; the same bytes again
+N-1, not retired    another                         `Current`, rolled back: the answer got lost, and the device has more to say
+anything else       any                             `Invalid`: unknown, of another collection, or too old
+==================  ==============================  =====================================================================
+
+A Ping is no proof that an answer arrived; only the use of key N retires N-1.
+
+**A generation** is a position in a feed: everything up to ``cursor`` is on the device. To that comes a short list of the device's ``own``
+writes that the feed has not passed yet, whose echo the device need not get, and, while the device moves from one period to another, the
+``move`` that is under way: the difference of two feeds' live sets, by record id, resumed behind ``done``.
+
+**The plan** turns feed entries into Add, Change, Delete and SoftDelete. An entry tells since when it is live and when it was last gone, so
+that what a device never had is not deleted on it, and what it has is not added twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from radicale_onoffice.core.errors import CursorInvalid
+from radicale_onoffice.core.feeds import Cursor
+from radicale_onoffice.core.ports import Entry
+
+KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
+FIRST_KEY = "0"  # the key of a device that knows nothing
+
+
+class Written(NamedTuple):
+    """A write of the device itself: the version and etag that the record got; (0, "") if the device deleted it."""
+
+    version: int
+    etag: str
+
+
+GONE = Written(0, "")
+LOST = Written(0, "resend")  # the device deleted what it may not: it gets it again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """On the way from the feed of one period to that of another: ``since`` is the position left behind, ``done`` the last id dealt with."""
+
+    scope: str
+    since: Cursor
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What the device knows at one key. ``cursor`` None: nothing was sent yet."""
+
+    number: int
+    scope: str = ""
+    cursor: Cursor | None = None
+    caught_up: int = 0  # the tenant's change number at which the device last had everything
+    own: Mapping[str, Written] = field(default_factory=dict)  # by record id
+    move: Move | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is stored of a (user, device, collection). ``options`` are the sticky ones of the last request, in the command's own form."""
+
+    uuid: str
+    current: Generation
+    previous: Generation | None = None
+    digest: str = ""  # of the request that led from previous to current
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The SyncKey of the current generation."""
+        return f"{{{self.uuid}}}{self.current.number}"
+
+
+# ------------------------------------------------------------------------ keys
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Key 0: begin anew; ``number`` keeps growing, so that a number never means two things."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """Go on from ``generation``. ``written`` also holds what the lost request wrote, if the device was rolled back."""
+
+    generation: Generation
+    written: Mapping[str, Written]
+    retires: bool = False  # the previous generation is to be dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Send the last answer again, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """``cloned`` tells that the key was valid once: two clients use one device id, or one was restored from a backup (pain 42)."""
+
+    cloned: bool = False
+
+
+def open_key(stored: State | None, key: str, digest: str) -> Fresh | Current | Replay | Invalid:
+    """What a request's key means, given what is stored."""
+    if key == FIRST_KEY:
+        return Fresh(stored.current.number + 1 if stored else 1)
+    number = _number(stored, key)
+    if stored is None or number is None:
+        return Invalid()
+    if number == stored.current.number:
+        return Current(stored.current, stored.current.own, retires=stored.previous is not None)
+    if stored.previous is None or number != stored.previous.number:
+        return Invalid(cloned=number < stored.current.number)
+    if digest == stored.digest:
+        return Replay()
+    return Current(stored.previous, {**stored.previous.own, **stored.current.own})
+
+
+def _number(stored: State | None, key: str) -> int | None:
+    """The number in a key of this collection's uuid, None if the key is none."""
+    if stored is None:
+        return None
+    head = f"{{{stored.uuid}}}"
+    digits = key.removeprefix(head)
+    return int(digits) if key.startswith(head) and digits.isascii() and digits.isdigit() and len(digits) < 16 else None
+
+
+def retired(stored: State) -> State:
+    """The state once the device has proved that it has the last answer."""
+    return replace(stored, previous=None, digest="")
+
+
+def advanced(stored: State, came_from: Generation, after: Generation, digest: str, options: Mapping[str, Any]) -> State:
+    """The state after an answer; the new number is above all that were used."""
+    return replace(
+        stored,
+        previous=came_from,
+        current=replace(after, number=stored.current.number + 1),
+        digest=digest,
+        options=options,
+    )
+
+
+# ------------------------------------------------------------------------ plan
+
+
+class Verb(StrEnum):
+    """What a device is told about a record."""
+
+    ADD = "Add"
+    CHANGE = "Change"
+    DELETE = "Delete"
+    SOFT_DELETE = "SoftDelete"
+
+
+class Step(NamedTuple):
+    """One command of an answer. A GONE step becomes Delete or SoftDelete once it is known why the record left."""
+
+    verb: Verb
+    record_id: str
+
+
+def demand_epoch(now: Cursor, known: Cursor) -> None:
+    """Raise CursorInvalid if a position belongs to an earlier life of its feed."""
+    if now.epoch != known.epoch:
+        raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send, and what the device knows after it; ``more`` tells that the window was too small for all."""
+
+    steps: Sequence[Step]
+    after: Generation
+    more: bool
+
+
+def plan(
+    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: frozenset[str] = frozenset()
+) -> Plan:
+    """Turn entries after ``before.cursor`` in seq order into at most ``room`` steps.
+
+    ``newest`` is the cursor behind the last of them, ``complete`` tells that no entry lies behind it; ``offered`` are the own records that
+    are live now, which then decides about own writes that made no entry.
+    """
+    since = before.cursor.seq if before.cursor else 0
+    steps: list[Step] = []
+    own = dict(before.own)
+    seq, cut = since, False
+    for entry in entries:
+        step = step_for(entry, since, own.get(entry.record_id))
+        if step is not None and len(steps) >= room:
+            cut = True
+            break
+        if step is not None:
+            steps.append(step)
+        own.pop(entry.record_id, None)
+        seq = entry.seq
+    while complete and own and not cut:
+        record_id = min(own)
+        step = _settle(record_id, own[record_id], record_id in offered)
+        cut = step is not None and len(steps) >= room
+        if not cut:
+            del own[record_id]
+            steps += [step] if step else []
+    cursor = Cursor(newest.epoch, seq) if seq < newest.seq and (cut or not complete) else newest
+    return Plan(steps, replace(before, cursor=cursor, own=own), more=cut or not complete)
+
+
+def _settle(record_id: str, own: Written, is_offered: bool) -> Step | None:
+    """What an own write that the feed has no news of means: the device's copy is right, is put right, or is taken away."""
+    if not is_offered:
+        return Step(Verb.DELETE, record_id) if own.version else None
+    if own == LOST:
+        return Step(Verb.ADD, record_id)
+    return Step(Verb.CHANGE, record_id) if own.version and not own.etag else None
+
+
+def step_for(entry: Entry, since: int, own: Written | None) -> Step | None:
+    """What an entry means to a device at ``since`` that wrote ``own`` itself; None = it knows already."""
+    if entry.live:
+        if own is not None and own.etag == entry.etag:
+            return None
+        return Step(Verb.CHANGE if _surely_has(entry, since, own) else Verb.ADD, entry.record_id)
+    if own is not None and not own.version:
+        return None
+    # Deleting what is not there is harmless, keeping what is gone is not: the doubtful case is deleted.
+    return Step(Verb.DELETE, entry.record_id) if own is not None or _may_have(entry, since) else None
+
+
+def _surely_has(entry: Entry, since: int, own: Written | None) -> bool:
+    if own is not None:
+        return own.version > 0
+    return entry.live_since <= since
+
+
+def _may_have(entry: Entry, since: int) -> bool:
+    """True if the record may have been live at ``since``; an entry remembers only its first birth and its last life."""
+    return entry.born <= since and (entry.live_since <= since or entry.gone_since > since)
+
+
+def has(entry: Entry | None, since: int, own: Written | None) -> bool:
+    """True if a device at ``since`` has the record."""
+    if own is not None:
+        return own.version > 0
+    return entry is not None and entry.live_since <= since and (entry.live or entry.gone_since > since)
+
+
+def plan_move(before: Generation, old: Iterable[Entry], new: Iterable[Entry], target: Cursor, *, room: int) -> Plan:
+    """The next at most ``room`` steps from the period ``before.move.scope`` to the feed at ``target``.
+
+    Both feeds hold all their entries. Records of the new feed that come to life behind ``target`` are news, not part of the move.
+    """
+    move = before.move
+    assert move is not None
+    was, will = {entry.record_id: entry for entry in old}, {entry.record_id: entry for entry in new}
+    steps: list[Step] = []
+    done = move.done
+    for record_id in sorted(record_id for record_id in was.keys() | will.keys() | before.own.keys() if record_id > move.done):
+        step = _moving(record_id, was.get(record_id), will.get(record_id), move.since.seq, target.seq, before.own.get(record_id))
+        if step is not None and len(steps) >= room:
+            return Plan(steps, replace(before, move=replace(move, done=done)), more=True)
+        if step is not None:
+            steps.append(step)
+        done = record_id
+    return Plan(steps, replace(before, cursor=target, move=None, own={}), more=False)
+
+
+def _moving(record_id: str, was: Entry | None, will: Entry | None, since: int, target: int, own: Written | None) -> Step | None:
+    had = has(was, since, own)
+    wanted = will is not None and will.live and will.live_since <= target
+    if had and wanted:
+        assert will is not None
+        changed = own.etag != will.etag if own is not None else was is not None and (was.seq > since or was.etag != will.etag)
+        return Step(Verb.CHANGE, record_id) if changed else None
+    if had:
+        return Step(Verb.DELETE, record_id)
+    return Step(Verb.ADD, record_id) if wanted else None
+
+
+# ------------------------------------------------------------------------ text
+
+
+def dump(state: State) -> str:
+    """JSON of a state."""
+    rows = {
+        "uuid": state.uuid,
+        "current": _dump_generation(state.current),
+        "previous": _dump_generation(state.previous) if state.previous else None,
+        "digest": state.digest,
+        "options": state.options,
+    }
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def load(text: str) -> State:
+    """A state out of its JSON."""
+    data = json.loads(text)
+    return State(
+        uuid=data["uuid"],
+        current=_load_generation(data["current"]),
+        previous=_load_generation(data["previous"]) if data["previous"] else None,
+        digest=data["digest"],
+        options=data["options"],
+    )
+
+
+def _dump_generation(one: Generation) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "scope": one.scope,
+        "cursor": one.cursor and [one.cursor.epoch, one.cursor.seq],
+        "caught_up": one.caught_up,
+        "own": one.own,
+        "move": one.move and [one.move.scope, one.move.since.epoch, one.move.since.seq, one.move.done],
+    }
+
+
+def _load_generation(data: Mapping[str, Any]) -> Generation:
+    move = data["move"]
+    return Generation(
+        number=data["number"],
+        scope=data["scope"],
+        cursor=Cursor(*data["cursor"]) if data["cursor"] else None,
+        caught_up=data["caught_up"],
+        own={record_id: Written(*written) for record_id, written in data["own"].items()},
+        move=Move(scope=move[0], since=Cursor(move[1], move[2]), done=move[3]) if move else None,
+    )

@@ -1,0 +1,251 @@
+"""Whom a user can look up: the contacts that are offered to the user, and the colleagues of the tenant.
+
+People are searched by the beginnings of what is offered of them: names, company, e-mail addresses, numbers, whatever the case, accents and
+notation ("mueller", "MÜLLER" and "muller" find Müller; "0171 23" and "+49171 23" the same number). Each reader's list is kept in memory and
+follows the feed: after a change only what changed is read again. Readers share what they both see.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+import phonenumbers
+
+from radicale_onoffice.core import availability, folders, rights, slots
+from radicale_onoffice.core.errors import CursorInvalid
+from radicale_onoffice.core.feeds import Cursor, Feeds
+from radicale_onoffice.core.folders import Reader
+from radicale_onoffice.core.model import Appointment, Contact, Entry, Identity, Kind, Slot, User, UserState
+from radicale_onoffice.core.ports import Store
+
+READERS = 64  # lists of readers that are kept in memory
+MIN_DIGITS = 3  # of a number that is searched for
+BATCH = 500  # records read at a time
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+NUMBER = re.compile(r"[+0-9][0-9 ()/.\-]*")
+GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+class Person:
+    """What can be looked up of a contact: no more than a device is offered of it."""
+
+    record_id: str
+    etag: str  # of the stored form that this was read from
+    display_name: str
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    title: str = ""  # what the person does
+    business_phone: str = ""
+    home_phone: str = ""
+    mobile_phone: str = ""
+    emails: tuple[str, ...] = ()
+    has_picture: bool = False
+    keys: str = ""  # all that is searched, folded; each part behind a line feed
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The people of one reader as of a position in the feed, by display name."""
+
+    cursor: Cursor
+    people: tuple[Person, ...]
+
+
+class Directory:
+    """Looks people up; safe to share between threads."""
+
+    def __init__(self, store: Store, feeds: Feeds, default_tenant: str):
+        self._store, self._feeds, self._default_tenant = store, feeds, default_tenant
+        self._views: OrderedDict[Identity, _View] = OrderedDict()
+        self._shared: weakref.WeakValueDictionary[tuple[str, str, str], Person] = weakref.WeakValueDictionary()
+        self._lock = Lock()  # of the two above
+
+    def people(self, who: Reader) -> Sequence[Person]:
+        """Everybody whom the reader is offered, by display name; nobody while the contacts' folder does not exist (rule 1)."""
+        if Kind.CONTACTS not in folders.offered_kinds(who):
+            return ()
+        with self._lock:
+            known = self._views.get(who.identity)
+        view = self._followed(who, known)
+        with self._lock:
+            self._views[who.identity] = view
+            self._views.move_to_end(who.identity)
+            while len(self._views) > READERS:
+                self._views.popitem(last=False)
+        return view.people
+
+    def search(self, who: Reader, text: str) -> Sequence[Person]:
+        """The people any of whose parts, or a word of it, begins with the text; all for an empty one."""
+        needles = _needles(text, who.tenant.region)
+        people = self.people(who)
+        return [person for person in people if any(needle in person.keys for needle in needles)] if needles else people
+
+    def with_email(self, who: Reader, address: str) -> Sequence[Person]:
+        """The people with this address."""
+        wanted = address.strip().casefold()
+        return [person for person in self.people(who) if any(email.casefold() == wanted for email in person.emails)]
+
+    def picture(self, who: Reader, person: Person) -> bytes | None:
+        """The picture as it is stored now."""
+        with self._store.reading() as tx:
+            record = tx.record(who.identity.tenant, person.record_id)
+        return record.value.picture if record is not None and isinstance(record.value, Contact) else None
+
+    def colleagues(self, who: Reader, text: str) -> Sequence[tuple[User, str]]:
+        """Active users of the tenant with their address whose login or address begins with the text; without an address nobody is named."""
+        wanted = text.strip().casefold()
+        with self._store.reading() as tx:
+            users = [user for user in tx.users(who.identity.tenant) if user.state is UserState.ACTIVE]
+        named = [(user, addresses(user, self._default_tenant)) for user in users]
+        return [
+            (user, found[0])
+            for user, found in named
+            if found and any(word.casefold().startswith(wanted) for word in (user.identity.user, *found))
+        ]
+
+    def free_busy(self, who: Reader, colleague: User, start: datetime, end: datetime) -> str | None:
+        """A digit per half hour of when a colleague has no time (``availability.merged``), None if the reader may not know.
+
+        Nothing but the digits leaves: neither subjects nor who else takes part, and private appointments count like others.
+        """
+        if Kind.APPOINTMENTS not in folders.offered_kinds(who) or colleague.identity.tenant != who.identity.tenant:
+            return None
+        after, before = int(start.timestamp()), int(end.timestamp())
+        with self._store.reading() as tx:
+            members = tx.members(
+                colleague.identity, Kind.APPOINTMENTS, rights.principals(colleague), starts_before=before, ends_after=after
+            )
+            records = tx.records(who.identity.tenant, [member.record_id for member in members])
+        busy = [one.value for one in records if isinstance(one.value, Appointment) and not one.deleted]
+        return availability.merged(busy, who.zone, after, before)
+
+    def addresses(self, user: User) -> Sequence[str]:
+        """The user's own e-mail addresses."""
+        return addresses(user, self._default_tenant)
+
+    # -------------------------------------------------------------- inside
+
+    def _followed(self, who: Reader, known: _View | None) -> _View:
+        try:
+            cursor, entries = self._feeds.changes(who.identity, Kind.CONTACTS, known.cursor if known else None)
+        except CursorInvalid:
+            return self._followed(who, None)
+        if known is not None and not entries:
+            return _View(cursor, known.people)
+        by_id = {person.record_id: person for person in known.people} if known else {}
+        for entry in entries:
+            by_id.pop(entry.record_id, None)
+        by_id.update(self._read(who, {entry.record_id: entry.etag for entry in entries if entry.live}))
+        return _View(cursor, tuple(sorted(by_id.values(), key=lambda person: (_folded(person.display_name), person.record_id))))
+
+    def _read(self, who: Reader, etags: Mapping[str, str]) -> Mapping[str, Person]:
+        tenant = who.identity.tenant
+        with self._lock:
+            found = {record_id: person for record_id, etag in etags.items() if (person := self._shared.get((tenant, record_id, etag)))}
+        missing = sorted(etags.keys() - found.keys())
+        prefix = _country_code(who.tenant.region)
+        for start in range(0, len(missing), BATCH):
+            with self._store.reading() as tx:
+                records = tx.records(tenant, missing[start : start + BATCH])
+            for record in records:
+                if not record.deleted and isinstance(record.value, Contact):
+                    found[record.id] = person_of(record.value, record.id, record.etag, prefix)
+        with self._lock:
+            self._shared.update({(tenant, person.record_id, person.etag): person for person in found.values()})
+        return found
+
+
+def addresses(user: User, default_tenant: str) -> tuple[str, ...]:
+    """The e-mail addresses of a user: the logins that are addresses, the usual one first."""
+    name, tenant = user.identity.user, user.identity.tenant
+    logins = (name, f"{name}@{tenant}") if tenant == default_tenant else (f"{name}@{tenant}", name)
+    return tuple(login for login in logins if ADDRESS.fullmatch(login))
+
+
+def person_of(contact: Contact, record_id: str, etag: str, country_code: str) -> Person:
+    """The part of a contact that can be looked up."""
+    offered = slots.offered(contact)
+    emails = tuple(offered[slot].value for slot in (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3) if slot in offered)
+    name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
+    texts = (
+        name,
+        " ".join(part for part in (contact.last_name, contact.first_name) if part),
+        contact.company,
+        contact.department,
+        *emails,
+    )
+    numbers = [entry.value for slot, entry in offered.items() if slot not in (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3)]
+    return Person(
+        record_id=record_id,
+        etag=etag,
+        display_name=name or contact.company or next(iter(emails), "") or next(iter(numbers), ""),
+        first_name=contact.first_name,
+        last_name=contact.last_name,
+        company=contact.company,
+        title=contact.job_title or contact.job_position,
+        business_phone=_value(offered, Slot.BUSINESS, Slot.COMPANY_MAIN, Slot.BUSINESS2),
+        home_phone=_value(offered, Slot.HOME, Slot.HOME2),
+        mobile_phone=_value(offered, Slot.MOBILE),
+        emails=emails,
+        has_picture=contact.picture is not None,
+        keys="".join(f"\n{key}" for key in (*_texts(texts), *(key for number in numbers for key in _digits(number, country_code)))),
+    )
+
+
+def _value(offered: Mapping[Slot, Entry], *wanted: Slot) -> str:
+    return next((offered[slot].value for slot in wanted if slot in offered), "")
+
+
+# ------------------------------------------------------------------- folding
+
+
+def _folded(text: str) -> str:
+    """Lower case without accents, blanks made one."""
+    text = " ".join(text.casefold().split())
+    if text.isascii():
+        return text
+    return "".join(character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character))
+
+
+def _texts(texts: Iterable[str]) -> Iterable[str]:
+    """Each text folded, and the German spelling of its umlauts beside it."""
+    for text in filter(None, texts):
+        yield _folded(text)
+        spelled = text.casefold().translate(GERMAN)
+        if spelled != text.casefold():
+            yield _folded(spelled)
+
+
+def _digits(number: str, country_code: str) -> tuple[str, ...]:
+    """The ways to begin a number: with the country and, within the country, with the zero. Cheaper than reading it as a number."""
+    plain = number.strip().removeprefix("tel:")
+    digits = "".join(filter(str.isdecimal, plain.replace("(0)", "", 1) if plain.startswith(("+", "00")) else plain))
+    if plain.startswith("+") or digits.startswith("00"):
+        world = digits if plain.startswith("+") else digits[2:]
+        return (world, "0" + world[len(country_code) :]) if world.startswith(country_code) else (world,)
+    return (digits, country_code + digits[1:]) if digits.startswith("0") else (digits,)
+
+
+def _country_code(region: str) -> str:
+    return str(phonenumbers.country_code_for_region(region))
+
+
+def _needles(text: str, region: str) -> Sequence[str]:
+    """What to look for in ``keys``: at the beginning of a part, at the beginning of a word, and as digits. Pure."""
+    folded = _folded(text)
+    if not folded:
+        return ()
+    needles = [f"\n{folded}", f" {folded}"]
+    digits = "".join(filter(str.isdecimal, text))
+    if NUMBER.fullmatch(text.strip()) and len(digits) >= MIN_DIGITS:
+        needles += [f"\n{one}" for one in _digits(text, _country_code(region))[:1]]
+    return needles

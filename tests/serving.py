@@ -1,0 +1,36 @@
+"""The one-port application over an office with a fixed clock, for the tests of both faces."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+
+import sqlalchemy
+
+from radicale_onoffice import asgi
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # Starlette recommends a successor of httpx that few have yet
+    from starlette.testclient import TestClient
+
+
+class Server:
+    """An application with a client for each user and a look behind it."""
+
+    def __init__(self, configuration, office):
+        self.configuration, self.office = configuration, office
+        self.application = asgi.application(configuration)
+
+    def client(self, login: str | None = "anna", password: str = "secret", **headers):
+        client = TestClient(self.application, follow_redirects=False, headers=headers)
+        client.auth = (login, password) if login else None
+        return client
+
+    def store_hash(self) -> str:
+        """Digest of all records and history: equal if nothing was changed."""
+        digest = hashlib.sha256()
+        with self.office.store.engine.connect() as connection:
+            for table in ("records", "history", "audience", "aliases"):
+                rows = connection.execute(sqlalchemy.text(f"SELECT * FROM {table} ORDER BY 1, 2, 3")).all()  # noqa: S608 - our own names
+                digest.update(repr(rows).encode())
+        return digest.hexdigest()
