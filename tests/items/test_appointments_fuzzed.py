@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +15,10 @@ from activesync_bridge.versions import Version
 from activesync_bridge.wbxml.codepages import Calendar
 from activesync_bridge.wbxml.element import Element
 from radicale_onoffice import formats
+from radicale_onoffice.core import recurrence
 from radicale_onoffice.core.errors import BadRequest
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Appointment, AppointmentStatus, Frequency, Kind, Leftovers, Recurrence
+from radicale_onoffice.core.policy import Policy
 from tests.items import events
 from tests.items.building import ALL, BERLIN, NOTHING, data
 
@@ -87,3 +91,54 @@ def test_a_damaged_stamp_is_left_out():
     """DTSTAMP is nobody's content."""
     text = events.event("DTSTART:20260401T080000Z").replace("20260101T000000Z", "once")
     assert Calendar.DtStamp not in {one.tag for one in appointments.dump(text, "u", Flavour(version=Version.V14_1, zone=BERLIN))}
+
+
+@st.composite
+def crm_appointments(draw):
+    """What the CRM can hold."""
+    start = draw(events.DAYS).replace(
+        hour=draw(st.integers(6, 18)), tzinfo=ZoneInfo(draw(st.sampled_from(["Europe/Berlin", "America/New_York"])))
+    )
+    end = start + timedelta(minutes=draw(st.integers(0, 300)))
+    if draw(st.booleans()):
+        start, end = start.date(), start.date() + timedelta(days=draw(st.integers(0, 5)))
+    first = start.date() if isinstance(start, datetime) else start
+    rule = st.builds(
+        Recurrence,
+        frequency=st.sampled_from(list(Frequency)),
+        interval=st.integers(1, 999),
+        until=st.none() | st.integers(0, 900).map(lambda days: first + timedelta(days=days)),
+        exceptions=st.lists(st.integers(0, 90).map(lambda days: first + timedelta(days=days)), unique=True, max_size=4)
+        .map(sorted)
+        .map(tuple),
+    )
+    return Appointment(
+        start=start,
+        end=end,
+        subject=draw(events.TEXT),
+        note=draw(events.TEXT),
+        location=draw(events.TEXT),
+        type=draw(events.TEXT),
+        private=draw(st.booleans()),
+        status=draw(st.sampled_from([AppointmentStatus.ACTIVE, AppointmentStatus.AVAILABLE])),
+        reminder=draw(st.sampled_from([None, 0, 15, 1440])),
+        recurrence=draw(st.none() | rule),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(crm_appointments(), st.sampled_from(list(Version)))
+def test_rule_68_whatever_the_crm_holds_comes_back_from_a_phone_whole(value, version):
+    """Rendered, sent, and made anew by a phone from nothing but the elements: the same appointment, rule, end and exceptions."""
+    flavour = Flavour(version=version, zone=BERLIN)
+    now = datetime(2026, 3, 15, tzinfo=UTC)
+    text = formats.render(Kind.APPOINTMENTS, value, Leftovers(), uid="u", modified=now, zone=BERLIN, region="DE").text
+    made = appointments.patch(None, data(*appointments.dump(text, "u", flavour)), flavour, ALL, uid="u")
+    draft = formats.load(Kind.APPOINTMENTS, made, None, zone=BERLIN, region="DE")
+    found = recurrence.degrade(draft.series, draft.value.start, Policy()) if draft.series else None
+    assert (replace(value, recurrence=None), "") == (replace(draft.value, recurrence=None), found.deviation if found else "")
+    assert value.recurrence == (found.recurrence if found else None)
+    if value.recurrence and isinstance(value.start, datetime):
+        assert timezone.year_of(value.start.tzinfo.key, value.start.year) == timezone.year_of(
+            draft.value.start.tzinfo.key, value.start.year
+        )
