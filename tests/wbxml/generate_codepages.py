@@ -24,14 +24,14 @@ from collections.abc import Mapping
 from typing import Final
 
 '''
-TAIL = '''
+TAIL = """
 NAMESPACES: Final[Mapping[int, type]] = {{
 {pages}
 }}
 NAMES: Final[Mapping[int, str]] = {{
     tag: name for page in NAMESPACES.values() for name, tag in vars(page).items() if isinstance(tag, int) and not name.startswith("_")
 }}
-'''
+"""
 
 
 def parsed(statements: str) -> tuple[dict[int, str], dict[int, dict[str, int]]]:
