@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from activesync_bridge import items
 from activesync_bridge.folders import CLASSES, MAIL_FOLDERS
 from activesync_bridge.items import BodyPreference, Flavour
+from activesync_bridge.items import dispatch as items
 from activesync_bridge.session import Answer, Multipart, Session
 from activesync_bridge.status import ItemOperationsStatus as Status
 from activesync_bridge.status import answer_for

@@ -14,7 +14,6 @@ from activesync_bridge.wbxml.reader import decode
 from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core.folders import reader
 from radicale_onoffice.core.model import Actor, Appointment, Contact, Entry, EntryKind, EntryType, Face, Identity, Kind, Slot
-
 from tests.eas.phone import Phone, over
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
