@@ -70,7 +70,8 @@ class Sender:
     def _encoded(self, offer: Offer) -> Encoded | None:
         try:
             return encode_children(items.dump(self.kind, offer.text, offer.uid, self.flavour))
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one item, all others still go out
+        except Exception as error:
+            # Whatever is wrong with one item, all others still go out.
             logger.exception("record %s cannot be encoded for ActiveSync; it is tried again when it changes", offer.record_id)
             self.failed(offer.record_id, offer.version, f"{type(error).__name__}: {error}")
             return None

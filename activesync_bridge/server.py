@@ -30,7 +30,7 @@ from activesync_bridge.wbxml.reader import TooLarge, WbxmlError, decode
 from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.accounts import Verify
-from radicale_onoffice.core.errors import OfficeError, SignInRefused
+from radicale_onoffice.core.errors import OfficeError
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.stores.wake import Hub, Ticket

@@ -15,7 +15,7 @@ from activesync_bridge.wbxml.writer import encode
 DEFAULT_WINDOW, MOST_WINDOW = 100, 512  # items; 0 and more than 512 mean 512 (R4763-R4768)
 MOST_COMMANDS = 200  # of one request (R5642 ff.)
 MOST_COLLECTIONS = 64  # there are eight; a request that names more is answered with a limit
-FILTERS = range(0, 9)
+FILTERS = range(9)
 COMMANDS = {AirSync.Add: "Add", AirSync.Change: "Change", AirSync.Delete: "Delete", AirSync.Fetch: "Fetch"}
 
 

@@ -15,6 +15,7 @@ from http.cookies import CookieError, SimpleCookie
 
 from radicale import auth as radicale_auth
 from radicale import log as radicale_log
+from radicale.pathutils import sanitize_path
 
 from radicale_onoffice import answers, errors, options, turns, wiring
 from radicale_onoffice.core.accounts import Accounts, Origin
@@ -34,14 +35,14 @@ class Auth(radicale_auth.BaseAuth):
     def __init__(self, configuration):
         super().__init__(options.declared(configuration))
         self._accounts = wiring.office(self.configuration).accounts
-        self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")
         self._session_word = secrets.token_hex(32)
         self._backend = backend_of(self.configuration, self._accounts)
 
     def get_external_login(self, environ):
         """A page with a session cookie is signed in by it, so that the page is open while sync is locked (rule 87)."""
         _user_agent.set(environ.get("HTTP_USER_AGENT", ""))
-        if not environ.get("PATH_INFO", "").startswith("/.web"):
+        # Sanitised as the host does it afterwards: a cookie must not open a DAV path by way of "/.web/../".
+        if not (sanitize_path(environ.get("PATH_INFO", "")) + "/").startswith("/.web/"):
             return ()
         session = self._accounts.page_session(session_token(environ))
         return (self._accounts.login_name(session.identity), self._session_word) if session else ()
@@ -49,7 +50,7 @@ class Auth(radicale_auth.BaseAuth):
     def _login_ext(self, login, password, context):
         if hmac.compare_digest(password.encode("utf-8", "surrogatepass"), self._session_word.encode()):
             return login
-        origin = Origin(address=self._address(context), face=Face.DAV, device=answers.device() or _user_agent.get())
+        origin = Origin(address=getattr(context, "remote_addr", "") or "", face=Face.DAV, device=answers.device() or _user_agent.get())
         try:
             user = self._accounts.sign_in(login, password, origin, verify=self._backend)
         except SignInRefused:
@@ -60,10 +61,6 @@ class Auth(radicale_auth.BaseAuth):
                 return ""
             raise
         return self._accounts.login_name(user.identity)
-
-    def _address(self, context) -> str:
-        forwarded = getattr(context, "x_remote_addr", "") if self._trusts_proxy else ""
-        return forwarded or getattr(context, "remote_addr", "") or ""
 
 
 class Backend:

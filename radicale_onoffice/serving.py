@@ -61,6 +61,7 @@ def serve(paths: str, *, host: str | None, port: int | None, certificate: str | 
             access_log=False,
             server_header=False,
             proxy_headers=configuration.get("auth", "onoffice_trust_proxy"),
+            forwarded_allow_ips="*",  # wherever the proxy runs: without the option the headers are not looked at
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
             lifespan="on",

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+from activesync_bridge.items import appointments as eas_appointments
 from activesync_bridge.items import contacts as eas_contacts
 from activesync_bridge.items import tasks as eas_tasks
 from radicale_onoffice import errors as dav_errors
@@ -21,13 +22,14 @@ TABLES = {
 }
 EAS_TABLES = {
     Kind.CONTACTS: (eas_contacts.FIELDS, eas_contacts.UNMAPPED),
+    Kind.APPOINTMENTS: (eas_appointments.FIELDS, eas_appointments.UNMAPPED),
     Kind.TASKS: (eas_tasks.FIELDS, eas_tasks.UNMAPPED),
 }
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_field_is_mapped_or_has_a_reason(kind):
-    """A new field of the model cannot be forgotten."""
+    """A new field of the model cannot be forgotten (rules 56, 78)."""
     parts, more, unmapped = TABLES[kind]
     mapped = {name for part in parts for name in part.fields} | set(more)
     names = {field.name for field in fields(VALUE_TYPES[kind])}

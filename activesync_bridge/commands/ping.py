@@ -83,9 +83,7 @@ def resume(session: Session, asked: object, *, may_wait: bool) -> Answer:
     """Look at the folders, first or again."""
     assert isinstance(asked, PingRequest)
     offered = {kind.value: kind for kind in offered_kinds(session.who)}
-    with session.office.store.reading() as tx:
-        is_current = foldersync.is_current(tx, session.who, session.device)
-    if not is_current or any(one not in offered and one not in MAIL_FOLDERS for one in asked.folders):
+    if any(one not in offered and one not in MAIL_FOLDERS for one in asked.folders) or not foldersync.is_current(session):
         return _answer_with(HIERARCHY)
     changed: list[str] = []
     watched: list[tuple[Kind, str, Cursor]] = []

@@ -185,7 +185,7 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
 
 def _settle(session: Session, kind: Kind, stored: State, opened: Current, after: Generation, sticky: Sticky) -> None:
     """Nothing to say: save only what the next request depends on. A rolled back key stays as it is until something is answered."""
-    if not opened.generation.number == stored.current.number:
+    if opened.generation.number != stored.current.number:
         return
     kept = sync_state.retired(stored) if opened.retires else stored
     moved = (after.scope, after.cursor, after.own, after.move) != (

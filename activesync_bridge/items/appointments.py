@@ -284,7 +284,8 @@ def patch(text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting,
     if text is not None and not changed:
         return text
     _restamp(component, data)
-    times.ensure_definitions(calendar)
+    if spans.has_moved(context):
+        times.ensure_definitions(calendar)
     return dump_lines([calendar])
 
 

@@ -21,7 +21,7 @@ HTML: Final = "2"
 EMPTY: Final = (
     Element(AirSyncBase.Body, (Element(AirSyncBase.Type, PLAIN), Element(AirSyncBase.EstimatedDataSize, "0"), Element(AirSyncBase.Data))),
 )
-OVERLAP = 40  # characters beyond the cut by which a client shows that it had the whole text
+OVERLAP = 16  # characters beyond the cut by which a client shows that it had the whole text
 
 
 def body_row(name: str, fields: tuple[str, ...] = ()) -> Row:

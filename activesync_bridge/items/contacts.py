@@ -162,9 +162,7 @@ def _places(component: Component) -> dict[str, Line]:
     found: dict[str, Line] = {}
     lines = component.lines("ADR")
     for adr in sorted(lines, key=lambda one: one is not own) if len(lines) > 1 else lines:
-        place = next((word for word in ("HOME", "WORK") if word in adr.types), "OTHER")
-        if place == "OTHER" and adr is own:
-            place = _usual_place(component)
+        place = next((word for word in PLACES if word in adr.types), _usual_place(component) if adr is own else "OTHER")
         place = place if place not in found else "OTHER"
         if place not in found:
             found[place] = adr

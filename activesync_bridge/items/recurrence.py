@@ -34,6 +34,7 @@ FREQUENCIES = {
 DAYS = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")  # bit n of DayOfWeek, and FirstDayOfWeek n
 EVERY_DAY, WORKDAYS, WEEKEND = 127, 62, 65
 LAST = 5  # WeekOfMonth
+MONDAY = 1
 MAX_INTERVAL = MAX_COUNT = 999  # R28311, R345
 RESERVED_CALENDARS = {13, 16, 17, 18, 19, 21, 22, 23}  # R53913
 # Calendars whose months are not the Gregorian ones; RSCALE (RFC 7529) says so, and the core tells what it cannot hold (rule 74)
@@ -99,6 +100,7 @@ def _settled(pattern: Pattern, start: Start) -> Pattern:
         pattern = replace(pattern, day=pattern.week)
     is_nth = kind in (MONTHLY_NTH, YEARLY_NTH)
     days = pattern.days or _bit(first) if kind == WEEKLY or is_nth else 0
+    first_day = MONDAY if pattern.first_day is None else pattern.first_day
     return replace(
         pattern,
         type=kind,
@@ -106,7 +108,7 @@ def _settled(pattern: Pattern, start: Start) -> Pattern:
         day=(pattern.day or first.day) if kind in (MONTHLY, YEARLY) else 0,
         week=(pattern.week or 1) if is_nth else 0,
         month=(pattern.month or first.month) if kind in (YEARLY, YEARLY_NTH) else 0,
-        first_day=pattern.first_day if kind == WEEKLY and pattern.interval > 1 and days & (days - 1) else None,
+        first_day=first_day if kind == WEEKLY and pattern.interval > 1 and days & (days - 1) else None,
         until=None if pattern.count is not None else pattern.until,
     )
 
@@ -148,7 +150,7 @@ def load(element: Element, start: Start, had: Pattern | None, version: Version, 
             count=numbers.get(Calendar.Occurrences) or None,
             until=_last_day(moment(until.text), start, whole_day) if until is not None and until.text.strip() else None,
             scale=SCALES.get(numbers.get(Calendar.CalendarType, 0), ""),
-            first_day=numbers.get(Calendar.FirstDayOfWeek),
+            first_day=numbers.get(Calendar.FirstDayOfWeek, had.first_day if had else None),
         ),
         start,
     )
@@ -200,7 +202,7 @@ def dump(pattern: Pattern, start: Start, version: Version, zone: ZoneInfo | None
         (Calendar.CalendarType, 0 if version >= Version.V14_0 and pattern.type not in (DAILY, WEEKLY) else None),
         (
             Calendar.FirstDayOfWeek,
-            (1 if pattern.first_day is None else pattern.first_day) if version >= Version.V14_1 and pattern.type == WEEKLY else None,
+            (MONDAY if pattern.first_day is None else pattern.first_day) if version >= Version.V14_1 and pattern.type == WEEKLY else None,
         ),
     ]
     children = [Element(tag, str(number)) for tag, number in numbers if number is not None]
@@ -335,7 +337,7 @@ def to_rule(pattern: Pattern, start: Start) -> str:
         words.append("BYMONTHDAY=-1")
     elif pattern.week:
         words.append(f"BYDAY={position}{names[0]}" if len(names) == 1 else f"BYDAY={','.join(names)};BYSETPOS={position}")
-    if pattern.first_day not in (None, 1):
+    if pattern.first_day not in (None, MONDAY):
         words.append(f"WKST={DAYS[pattern.first_day or 0]}")
     if pattern.count is not None:
         words.append(f"COUNT={pattern.count}")

@@ -62,7 +62,7 @@ def plan(component: Component, data: Element, context: Context) -> None:
     span = now.told or now.had
     told = None
     if sent is not None and span is not None:
-        told = recurrence.load(sent, span[0], had, context.flavour.version, lambda when: spans.whole_day(when, context))
+        told = recurrence.load(sent, span[0], had, context.flavour.version, lambda when: spans.until_day(when, context))
         until = [one.text_of(Calendar.Until).strip() for one in (sent, *_read_recurrence(component, context))]
         if told is not None and had is not None and len(until) == 2 and until[0] == until[1] != "":
             told = replace(told, until=had.until)  # the last day that the client was told, whatever the time of day is now
@@ -143,7 +143,7 @@ def follow(component: Component, context: Context) -> None:
     now, repeating, after = spans.timing(context), _repeating(context), spans.span_of(component, context)
     if now.had is None or after is None or not spans.recurs(component):
         return
-    has_moved = not spans.is_same(now.had, after, recurring=True)
+    has_moved = spans.has_moved(context)
     pattern, had = pattern_of(component, after[0]), repeating.had
     rule = component.first("RRULE")
     if has_moved and rule and had and had.until and pattern and repeating.told in (None, had) and pattern.until != had.until:

@@ -107,16 +107,23 @@ def midnight(day: date, context: Context) -> datetime:
     return datetime.combine(day, time(), context.flavour.zone)
 
 
-def whole_day(when: datetime, context: Context) -> date:
-    """The day of an all-day event that a client's moment means, by the Timezone that it sent."""
+def whole_day(when: datetime, context: Context, *, is_end: bool = False) -> date:
+    """The day of an all-day event that a client's moment means, by the Timezone that it sent; the day after the last one at its end."""
     at_midnight = when.hour == when.minute == 0
     if is_literal(context) and at_midnight:
         return when.date()
     wall = timezone.wall(timing(context).blob, when)
     if wall is None:
-        # The last minute of a day is not yet the next one, however near.
-        return when.date() if (when.hour, when.minute) == (23, 59) else nearest_day(when)
-    return when.date() if at_midnight and wall.time() != time() else wall.date()
+        return nearest_day(when)
+    if at_midnight and wall.time() != time():
+        return when.date()
+    return wall.date() + DAY if is_end and wall.time() != time() else wall.date()
+
+
+def until_day(when: datetime, context: Context) -> date:
+    """The day that the Until of an all-day series means: the last minute of a day is not yet the next one, however near."""
+    is_last_minute = (when.hour, when.minute) == (23, 59) and timezone.wall(timing(context).blob, when) is None
+    return when.date() if is_last_minute else whole_day(when, context)
 
 
 # ------------------------------------------------------------------------ row
@@ -159,7 +166,7 @@ def _told(data: Element, had: Span | None, component: Component, context: Contex
         return None
     if is_day:
         start = whole_day(moment(first), context) if first else _first_day(had, context)
-        end = whole_day(moment(last), context) if last else _last_day(had, context)
+        end = whole_day(moment(last), context, is_end=True) if last else _last_day(had, context)
         return clamped(start, max(start, end))
     return _moments(first, last, had, component, context)
 
@@ -212,11 +219,12 @@ def _read(component: Component, context: Context) -> Elements:
     return (Element(Calendar.Timezone, timezone.dump(zone_of(start, component, context).key, start.year)), *elements)
 
 
-def _same(_sent: Elements, _had: Elements, context: Context) -> bool:
+def has_moved(context: Context) -> bool:
+    """True if the client wants other times, or of a series another zone."""
     now = timing(context)
     if now.told is None or now.had is None:
-        return now.told is None
-    return is_same(now.had, now.told, recurring=now.recurring)
+        return now.told is not None
+    return not is_same(now.had, now.told, recurring=now.recurring)
 
 
 def _write(component: Component, _: Elements, context: Context) -> None:
@@ -256,7 +264,7 @@ SPAN_ROW = Row(
     keeps=True,
     read=_read,
     write=_write,
-    same=_same,
+    same=lambda _sent, _had, context: not has_moved(context),
 )
 
 

@@ -75,15 +75,17 @@ def _date_row(utc: int, local: int, name: str, told: Told, fields: tuple[str, ..
         return bool(sent) == bool(had) and all(moment(one.text) == ours.get(one.tag) for one in sent)
 
     def write(component: Component, elements: Elements, context: Context) -> None:
-        old = told(component, context)
-        due = todos.due_of(component, context.dav) if component.first("DURATION") and name == "DTSTART" else None
-        if due is not None:  # a due date that is told as a length must not move with the start
-            put(component, component.lines("DUE", "DURATION"), [times.stamp("DUE", due)])
+        old, rings = told(component, context), todos.reminder_of(component, context.dav)
+        if name == "DTSTART" and component.first("DUE") is None and component.first("DURATION") is not None:
+            due = _due(component, context)  # told as a length: it must not move with the start
+            put(component, component.lines("DURATION"), [times.stamp("DUE", due)] if due is not None else [])
         sent = {one.tag: moment(one.text) for one in elements}
         new = _meant(sent.get(utc), sent.get(local), old, context.flavour.zone)
         if new != old or type(new) is not type(old):
             names = ("DUE", "DURATION") if name == "DUE" else (name,)
             put(component, component.lines(*names), [times.stamp(name, new)] if new is not None else [])
+        if rings is not None and todos.reminder_of(component, context.dav) != rings:
+            _ring(component, rings.astimezone(UTC))  # a phone's reminder is a moment: nor must it move
 
     names = frozenset({"DTSTART"} if name == "DTSTART" else {"DUE", "DURATION"})
     return Row(tags=(utc, local), names=names, fields=fields, read=read, write=write, same=same)
@@ -212,10 +214,14 @@ def _write_reminder(component: Component, elements: Elements, _: Context) -> Non
     if _flag(elements, Tasks.ReminderSet) == "0":
         put(component, [old] if old is not None else [], [])
     elif when is not None:
-        trigger = line("TRIGGER", f"{when:%Y%m%dT%H%M%SZ}", VALUE="DATE-TIME")
-        parts: list[Line | Component] = [trigger if part.name == "TRIGGER" else part for part in old.parts] if old else []
-        new = Component("VALARM", parts) if trigger in parts else times.alarm(trigger)
-        put(component, [old] if old is not None else [], [new])
+        _ring(component, when)
+
+
+def _ring(component: Component, when: datetime) -> None:
+    """Set the record's one alarm to a UTC moment; its other lines stay."""
+    old, trigger = times.main_alarm(component), line("TRIGGER", f"{when:%Y%m%dT%H%M%SZ}", VALUE="DATE-TIME")
+    parts: list[Line | Component] = [trigger if part.name == "TRIGGER" else part for part in old.parts] if old else []
+    put(component, [old] if old is not None else [], [Component("VALARM", parts) if trigger in parts else times.alarm(trigger)])
 
 
 # -------------------------------------------------------------- recurrences
@@ -322,7 +328,6 @@ def patch(text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting,
     write_changes(FIELDS, calendars.main(calendar, "VTODO"), data, context)
     if text is not None and list(calendar.raw_lines()) == had:
         return text
-    times.ensure_definitions(calendar)
     return text_from([calendar])
 
 

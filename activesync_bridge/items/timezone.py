@@ -257,22 +257,18 @@ def resolve(text: str, start: datetime, *, stored: ZoneInfo | None, tenant: Zone
     year = (start.astimezone(UTC) + timedelta(minutes=rules.standard)).year
     if stored is not None and rules.year(year) in (year_of(stored.key, year), rules_of(stored.key, year).year(year)):
         return stored
-    found = _named(rules, start, year, tenant) or _fitting(rules, start, year, stored, tenant)
+    named = _named(rules, year, tenant)
+    found = named if named and year_of(named.key, year) == rules.year(year) else _fitting(rules, start, year, (stored, named, tenant))
     if recurring and found != stored and year_of(found.key, year) == (0, ()) and WINDOWS.get(found.key, "UTC") == "UTC":
         return tenant
     return found
 
 
-def _named(rules: Rules, start: datetime, year: int, tenant: ZoneInfo) -> ZoneInfo | None:
-    """The zone that the structure names, unless its offset at the event contradicts the rules."""
-    zone = timezones.named(IANA.get(rules.name, rules.name)) if rules.name else None
-    if zone is None:
-        return None
-    if WINDOWS.get(tenant.key) == rules.name and year_of(tenant.key, year) == year_of(zone.key, year):
-        zone = tenant
-    if year_of(zone.key, year) == rules.year(year):
-        return zone
-    return zone if _offset(zone, start) in _offsets_at(rules, start, year) else None
+def _named(rules: Rules, year: int, tenant: ZoneInfo) -> ZoneInfo | None:
+    """The zone that the structure names; the tenant's own where Windows calls that by the same name."""
+    if rules.name and WINDOWS.get(tenant.key) == rules.name and year_of(tenant.key, year) == rules.year(year):
+        return tenant
+    return timezones.named(IANA.get(rules.name, rules.name)) if rules.name else None
 
 
 def _offsets_at(rules: Rules, start: datetime, year: int) -> set[int]:
@@ -283,17 +279,21 @@ def _offsets_at(rules: Rules, start: datetime, year: int) -> set[int]:
     return {next((after for at, after in reversed(moves) if at <= _minutes(start)), offset)}
 
 
-def _fitting(rules: Rules, start: datetime, year: int, stored: ZoneInfo | None, tenant: ZoneInfo) -> ZoneInfo:
-    """A zone by the rules alone: the tenant's, then the first of the populous ones; without any the one whose offset fits."""
+def _fitting(rules: Rules, start: datetime, year: int, preferred: tuple[ZoneInfo | None, ...]) -> ZoneInfo:
+    """A zone by the rules: the tenant's (the last of the preferred), then a populous one; else the preferred one whose offset fits."""
+    tenant = preferred[-1]
+    assert tenant is not None
     told = rules.year(year)
-    if not rules.is_undecidable and told != (0, ()):
+    is_told = told != (0, ())  # an offset of 0 is what clients write that know no zone
+    if is_told and not rules.is_undecidable:
         for key in (tenant.key, *_candidates()):
             if year_of(key, year) == told:
                 return ZoneInfo(key)
-    for zone in (stored, tenant):
+    for zone in preferred:
         if zone is not None and _offset(zone, start) in _offsets_at(rules, start, year):
             return zone
-    return next((ZoneInfo(key) for key in _candidates() if year_of(key, year) == (rules.standard, ())), stored or tenant)
+    fixed = (key for key in _candidates() if is_told and year_of(key, year) == (rules.standard, ()))
+    return next((ZoneInfo(key) for key in fixed), preferred[0] or tenant)
 
 
 @functools.cache

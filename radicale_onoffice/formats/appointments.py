@@ -117,6 +117,8 @@ def _rule(rule: Line, context: Context) -> Series:
         key, _, word = piece.partition("=")
         if key:
             parts[key] = word
+    if parts.get("UNTIL", "").startswith("9999"):
+        del parts["UNTIL"]  # some clients' word for a series without end
     try:
         until = times.moment(rule, context, parts.pop("UNTIL")) if "UNTIL" in parts else None
         series = Series(
@@ -297,6 +299,7 @@ def load(text: str, base: Base | None, context: Context) -> AppointmentDraft:
     component = calendars.main(calendar, "VEVENT")
     sent = replace(context, calendar=calendar)
     _span(component, sent)
+    _exceptions(component, sent)  # of a single appointment, too: rendering reads them
     had_component, had = None, context
     if base and base.text:
         had_calendar = calendars.calendar_of(base.text, "VEVENT")

@@ -14,6 +14,7 @@ from radicale_onoffice.formats.lines import Component, Line, text_of
 STAMP = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(\d{2})(Z?))?")
 DURATION = re.compile(r"([+-]?)P(?:(\d{1,5})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?")
 UTC_ZONE = ZoneInfo("UTC")
+YEARS = range(2, 9999)  # a day further, and another zone's clock would lie beyond the calendar
 
 
 def moment(line_: Line, context: Context, value: str | None = None) -> datetime | date:
@@ -23,6 +24,8 @@ def moment(line_: Line, context: Context, value: str | None = None) -> datetime 
     if found is None:
         raise BadRequest(f"{line_.name} is no date: {text[:40]!r}.")
     year, month, day, hour, minute, second, is_utc = found.groups()
+    if int(year) not in YEARS:
+        raise BadRequest(f"{line_.name} is no date of the calendar: {text[:40]!r}.")
     try:
         if hour is None:
             return date(int(year), int(month), int(day))

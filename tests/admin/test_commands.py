@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from radicale_onoffice import asgi, cli, demo, manual, wiring
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Failure, Identity, Kind
 
 CARDS = (
     "BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BCller;Eva;;;\r\nTEL;HOME:0241 1\r\nEND:VCARD\r\n"
@@ -217,3 +217,80 @@ def test_the_command_unlocks_what_wrong_passwords_locked(users, tmp_path):
     assert loaded(users("user", "list", "--json"))[0]["locked"]
     assert "is unlocked" in users("user", "unlock", "anna").output
     assert "was not locked" in users("user", "unlock", "anna").output
+
+
+@pytest.fixture
+def phone(users, tmp_path):
+    """A command line over an office where anna has a phone with a failing item."""
+    url = f"sqlite:///{tmp_path}/office.db"
+    office = wiring.office(asgi.load_configuration(str(tmp_path / "radicale.config")))
+    anna = Identity("default", "anna")
+    office.devices.seen(anna, "androidc1", "Android", "Gmail/1", "14.1")
+    office.devices.update(anna, "androidc1", information=(("Model", "Pixel 9"), ("OS", "Android 16")), heartbeat=470)
+    with office.store.writing() as tx:
+        at = office.clock()
+        tx.save_failure(Failure(identity=anna, device_id="androidc1", collection="contacts", item="r1", reason="too big", at=at, count=3))
+        tx.save_sync_state(anna, "androidc1", "contacts", "{}", b"")
+    wiring.forget(url)
+    return users
+
+
+def test_phones_are_listed_with_their_state_and_failures(phone):
+    """One row per phone; another user's or tenant's list is empty."""
+    (row,) = loaded(phone("device", "list", "--json"))
+    expected = {"user": "anna", "id": "androidc1", "type": "Android", "model": "Pixel 9", "version": "14.1", "last sync": ""}
+    assert {**expected, "state": "allowed", "failures": 1} == row
+    assert "Pixel 9" in phone("device", "list", "--user", "anna").output
+    assert [] == loaded(phone("device", "list", "--tenant", "other", "--json"))
+
+
+def test_a_phone_is_shown_with_the_reasons_of_what_fails(phone):
+    """As a table, and as JSON."""
+    detail = loaded(phone("device", "show", "anna", "androidc1", "--json"))
+    assert ("Android 16", "470 s", False) == tuple(detail[name] for name in ("OS", "waits at most", "policy accepted"))
+    assert [("contacts", "r1", "too big", 3)] == [
+        tuple(one[n] for n in ("collection", "item", "reason", "times")) for one in detail["failing"]
+    ]
+    table = phone("device", "show", "anna", "androidc1").output
+    assert all(word in table for word in ("Pixel 9", "Gmail/1", "too big"))
+
+
+def test_a_phone_is_blocked_wiped_resynced_and_removed(phone):
+    """Each tells what happens; the state is in the list."""
+
+    def state() -> list[str]:
+        return [row["state"] for row in loaded(phone("device", "list", "--json"))]
+
+    steps = [
+        (("block",), "is blocked", ["blocked"]),
+        (("unblock",), "may come again", ["allowed"]),
+        (("wipe", "--yes"), "knows no wipe of an account", ["wipe requested"]),
+        (("unblock",), "may come again", ["allowed"]),
+        (("resync", "--collection", "contacts"), "starts again with contacts", ["allowed"]),
+        (("resync",), "starts again with everything", ["allowed"]),
+        (("remove", "--yes"), "Removed", []),
+    ]
+    for words, told, expected in steps:
+        result = phone("device", words[0], "anna", "androidc1", *words[1:])
+        assert (0, True, expected) == (result.exit_code, told in result.output, state()), (words, result.output)
+
+
+def test_a_whole_phone_is_erased_only_with_option_flag_and_consent(phone, tmp_path):
+    """Each of the three missing leaves the phone alone."""
+    words = ("device", "wipe", "anna", "androidc1", "--erase-whole-phone")
+    refused = phone(*words, "--yes")
+    assert (2, True) == (refused.exit_code, "activesync_full_wipe" in refused.output)
+    path = tmp_path / "radicale.config"
+    path.write_text(path.read_text().replace("activesync_full_wipe = False", "activesync_full_wipe = True"))
+    asked = phone(*words, stdin="n\n")
+    assert (1, True) == (asked.exit_code, "ERASE THE WHOLE PHONE androidc1 (Pixel 9) of anna?" in asked.output)
+    assert "allowed" == loaded(phone("device", "list", "--json"))[0]["state"]
+    assert 0 == phone(*words, stdin="y\n").exit_code
+    assert "wipe requested" == loaded(phone("device", "list", "--json"))[0]["state"]
+
+
+def test_a_phone_that_is_not_there_is_told_in_a_line(phone):
+    """And where to look."""
+    for words in (("show",), ("block",), ("remove", "--yes"), ("wipe", "--yes"), ("resync",)):
+        result = phone("device", words[0], "anna", "nope", *words[1:])
+        assert (2, True, False) == (result.exit_code, "`device list`" in result.output, "Traceback" in result.output)

@@ -66,7 +66,7 @@ def devices(running, tmp_path):
 
 
 def test_two_devices_stay_in_step(devices, tmp_path):
-    """Adds, edits and deletes on both sides of contacts, calendar and tasks; nothing is lost or doubled, a second run is idle."""
+    """Adds, edits and deletes on both sides of contacts, calendar and tasks; nothing is lost or doubled, a second run is idle (rule 5)."""
     one, two = devices
     assert {"contacts"} == {path.name for path in (one.directory / "contacts").iterdir()}
     assert {"calendar", "tasks"} == {path.name for path in (one.directory / "calendars").iterdir()}

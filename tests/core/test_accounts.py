@@ -98,7 +98,7 @@ def test_an_unknown_login_costs_a_hash_like_a_known_one(office, cheap_hasher):
 
 
 def test_u38_a_success_forgets_the_failures(office):
-    """The five have to be consecutive."""
+    """The five have to be consecutive (rule 92)."""
     fail(office, 4)
     office.accounts.sign_in("anna", "secret", HERE)
     fail(office, 4)
@@ -119,7 +119,7 @@ def test_the_lock_does_not_wait_for_the_memo(office):
 
 
 def test_a_remembered_password_costs_no_hash_and_dies_with_a_change(office, cheap_hasher, clock):
-    """The memo: fresh successes only, for memo_seconds."""
+    """The memo: fresh successes only, for memo_seconds (rule 86)."""
     office.accounts.sign_in("anna", "secret", HERE)
     before = cheap_hasher.verified
     office.accounts.sign_in("anna", "secret", HERE)
@@ -136,7 +136,7 @@ def test_a_remembered_password_costs_no_hash_and_dies_with_a_change(office, chea
 
 
 def test_rule_88_unlocking_says_whether_it_was_locked_and_leaves_an_audit_line(office):
-    """Once opened, the right password comes in again."""
+    """Once opened, the right password comes in again (rule 93; U42: by the page and by the administrator)."""
     fail(office, 5)
     assert (True, False) == (office.accounts.unlock(ANNA, "cli root"), office.accounts.unlock(ANNA, "cli root"))
     office.accounts.sign_in("anna", "secret", HERE)

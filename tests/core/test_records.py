@@ -55,6 +55,32 @@ def test_u10_a_contact_made_on_a_device_is_flagged_for_its_user(office):
     assert ([1], [0]) == ([len(office.feeds.listing(ANNA, CONTACTS))], [len(office.feeds.listing(BERT, CONTACTS))])
 
 
+def test_rules_16_and_17_only_who_flagged_a_contact_gets_it(office):
+    """The flag is per user and per address."""
+    office.records.write(CRM, CONTACTS, Contact(last_name="Both", sync_users=("anna", "bert")), uid="both")
+    office.records.write(CRM, CONTACTS, Contact(last_name="Hers", sync_users=("anna",)), uid="hers")
+    office.records.write(CRM, CONTACTS, Contact(last_name="Nobody's"), uid="nobody")
+    seen = [{offer.uid for offer in office.feeds.listing(who, CONTACTS)} for who in (ANNA, BERT)]
+    assert [{"both", "hers"}, {"both"}] == seen
+
+
+def test_rule_13_what_resembles_a_record_is_not_matched(office):
+    """U49: a contact that the device had already is a second one."""
+    office.records.write(CRM, CONTACTS, Contact(last_name="Berger", sync_users=("anna",)))
+    put_contact(office, "Berger", uid="of the device")
+    assert 2 == len(office.feeds.listing(ANNA, CONTACTS))
+
+
+def test_u8_slots_belong_to_the_address(office):
+    """What one user's device changes is what the other's device shows."""
+    phone = Entry(id=1, kind=EntryKind.PHONE, value="0241 1", slot=Slot.HOME)
+    record = office.records.write(CRM, CONTACTS, Contact(last_name="B", entries=(phone,), sync_users=("anna", "bert")))
+    draft = ContactDraft(value=record.value, sent={Slot.HOME: "0241 2"})
+    office.records.put(OTHER, CONTACTS, draft, record_id=record.id)
+    (offer,) = office.feeds.listing(ANNA, CONTACTS)
+    assert (True, False) == ("0241 2" in offer.text, "0241 1" in offer.text)
+
+
 def test_rule_21_deleting_a_contact_on_a_device_clears_the_flag_only(office):
     """The address stays for everybody else, and in the CRM."""
     record = office.records.write(CRM, CONTACTS, Contact(last_name="B", sync_users=("anna", "bert")))
@@ -103,7 +129,7 @@ def test_making_again_what_was_deleted_brings_the_record_back(office):
 
 
 def test_rule_9_each_right_is_asked_for(office):
-    """Create, modify, delete: one missing right refuses one change and nothing else."""
+    """Create, modify, delete: one missing right refuses one change and nothing else (U47)."""
     record = put_contact(office)
     with office.store.writing() as tx:
         tx.save_user(User(identity=ANNA, rights=frozenset({"contacts.read"})))
@@ -118,7 +144,7 @@ def test_rule_9_each_right_is_asked_for(office):
 
 
 def test_u48_one_direction_refuses_every_change(make_office):
-    """To the device only."""
+    """To the device only (rule 99)."""
     office = make_office(Policy(direction=dict.fromkeys(Kind, Direction.TO_DEVICE)))
     with pytest.raises(Refused, match="to devices only"):
         put_contact(office)
@@ -307,3 +333,82 @@ def test_rule_24_a_slot_in_the_crm_moves(office):
     )
     record = office.records.write(CRM, CONTACTS, Contact(last_name="B", entries=entries, sync_users=("anna",)))
     assert "TEL;TYPE=HOME,VOICE" in record.text
+
+
+# ---------------------------------------------- what a device is told, and had
+
+
+def test_what_is_told_of_a_change_is_kept_in_its_commit(office):
+    """`also` sees the record; if it fails nothing is stored; a change that changes nothing calls it, too."""
+    told = []
+
+    def also(tx, record):
+        told.append((record.version, tx.record("t", record.id).version))
+        tx.save_setting("told", str(len(told)))
+
+    record = put_contact(office, also=also)
+    same = ContactDraft(value=record.value)
+    assert record == office.records.put(PHONE, CONTACTS, same, record_id=record.id, also=also)
+    changed = ContactDraft(value=replace(record.value, city="Aachen"))
+    office.records.put(PHONE, CONTACTS, changed, record_id=record.id, also=also)
+    assert [(1, 1), (1, 1), (2, 2)] == told
+    with pytest.raises(ZeroDivisionError):
+        office.records.put(PHONE, CONTACTS, same, record_id=record.id, also=lambda tx, record: 1 // 0)
+    assert "Aachen" == office.records.get("t", record.id).value.city
+    with office.store.reading() as tx:
+        assert "3" == tx.setting("told")
+
+
+def test_what_is_told_is_told_again_when_the_write_is_tried_again(office):
+    """Somebody was faster: the transaction of the first try is gone, and what was told in it."""
+    record = put_contact(office)
+    told = []
+
+    def also(tx, stored):
+        told.append(stored.version)
+
+    class Slow:
+        """A CRM that lets somebody else be faster, once."""
+
+        def update(self, actor, current, value):
+            if current.version == 1:
+                office.records.write(CRM, CONTACTS, replace(record.value, street="A"), record_id=record.id)
+            return value
+
+    slow = type(office.records)(
+        store=office.store, crm=Slow(), render=office.records._render, policy=office.policy, clock=office.clock, feeds=office.feeds
+    )
+    draft = ContactDraft(value=replace(record.value, city="Bonn"))
+    stored = slow.put(PHONE, CONTACTS, draft, record_id=record.id, base=Base(value=record.value), also=also)
+    assert ([3], "A", "Bonn") == (told, stored.value.street, stored.value.city)
+
+
+def test_rule_40_what_a_device_had_is_found_by_the_change_number(office):
+    """Value, leftovers and the text rendered from them, also of versions that have been replaced."""
+    first = put_contact(office, "First")
+    put_contact(office, "Other")
+    second = office.records.write(CRM, CONTACTS, replace(first.value, last_name="Second"), record_id=first.id)
+    bases = [office.records.base("t", first.id, change) for change in range(5)]
+    assert [None, "First", "First", "Second", "Second"] == [base and base.value.last_name for base in bases]
+    assert [None, first.text, first.text, second.text, second.text] == [base and base.text for base in bases]
+
+
+def test_a_device_had_nothing_of_what_was_deleted(office):
+    """Nor of what never was, nor of what is kept no more."""
+    record = put_contact(office)
+    office.records.remove(CRM, record.id)
+    assert (record.text, None) == (office.records.base("t", record.id, 1).text, office.records.base("t", record.id, 2))
+    assert (None, None) == (office.records.base("t", "no", 9), office.records.base("no", record.id, 9))
+    with office.store.writing() as tx:
+        tx.prune_history(office.clock() + timedelta(days=1))
+    assert office.records.base("t", record.id, 1) is None
+
+
+def test_offers_by_id_are_those_that_the_reader_may_see(office):
+    """In or out of the window, by id, in the stored form."""
+    mine, his = put_contact(office, "A"), put_contact(office, "B", actor=OTHER)
+    old = office.records.write(CRM, CALENDAR, meeting(start=START - timedelta(days=999), end=START - timedelta(days=998)))
+    (offer,) = office.records.offers(ANNA, CONTACTS, [his.id, mine.id, "no"])
+    assert (mine.id, mine.version, mine.text, mine.etag) == (offer.record_id, offer.version, offer.text, offer.etag)
+    assert [old.id] == [one.record_id for one in office.records.offers(ANNA, CALENDAR, [old.id])]
+    assert [] == list(office.records.offers(ANNA, CONTACTS, []))

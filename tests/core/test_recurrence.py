@@ -36,7 +36,7 @@ WORKDAYS = tuple((0, Weekday(number)) for number in range(5))
     ],
 )
 def test_rule_74_what_onoffice_can_hold_is_held_exactly(series, stored):
-    """The first four rows of the table: no deviation."""
+    """The first four rows of the table: no deviation (rules 67, 68; U31)."""
     degraded = recurrence.degrade(series, START, Policy())
     assert (*stored, "") == (degraded.recurrence.frequency, degraded.recurrence.interval, degraded.deviation)
 
@@ -56,7 +56,7 @@ def test_rule_74_what_onoffice_can_hold_is_held_exactly(series, stored):
     ],
 )
 def test_rule_74_what_it_cannot_hold_becomes_the_nearest_and_is_told(series, stored, told):
-    """The start that the client gave stays; the sentence names what was asked and what is stored."""
+    """The start that the client gave stays; the sentence names what was asked and what is stored (rules 69, 71)."""
     degraded = recurrence.degrade(series, START, Policy())
     assert stored == (degraded.recurrence.frequency, degraded.recurrence.interval)
     assert told in degraded.deviation

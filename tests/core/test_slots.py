@@ -207,3 +207,12 @@ def test_rule_24_a_slot_is_of_its_kind():
     """A fax cannot take a phone's slot in the CRM's pop-up."""
     with pytest.raises(BadRequest, match="kind"):
         slots.give_slot(contact((A, None, True)), 1, Slot.HOME_FAX)
+
+
+@pytest.mark.parametrize("sent", [{Slot.HOME: C}, {}, {Slot.HOME: B}, {Slot.CAR: A, Slot.HOME: C}])
+def test_rule_38_a_device_only_adds(sent):
+    """Whatever it does, no entry of the CRM goes or gets another value, type, comment or default mark (rule 37)."""
+    made = contact((A, Slot.HOME, True), (B, Slot.BUSINESS, False))
+    before = replace(made, entries=tuple(replace(entry, type=EntryType.PRIVATE, comment=f"since {entry.id}") for entry in made.entries))
+    after = edited(before, sent)
+    assert [replace(entry, slot=None) for entry in before.entries] == [replace(entry, slot=None) for entry in after.entries[:2]]

@@ -42,7 +42,7 @@ def offered(office, who=ANNA) -> set[str]:
     ],
 )
 def test_rule_84_a_client_is_shown_one_of_four_states_and_its_echo_changes_nothing(status, shown):
-    """The finer status survives a client that sends the coarser one back."""
+    """The finer status survives a client that sends the coarser one back (rule 79)."""
     task = Task(status=status, done=status in tasks.COMPLETED)
     assert shown is tasks.client_status(task)
     assert task == tasks.with_client_status(task, shown)
@@ -76,7 +76,7 @@ def test_rule_84_priorities_of_icalendar(priority, stored):
 
 
 def test_u33_a_task_concerns_its_responsible_and_its_processor(office):
-    """A private one only creator and responsible."""
+    """A private one only creator and responsible (rule 77)."""
     add(office, "responsible")
     add(office, "processor", responsible="bert", processor="anna")
     add(office, "created", responsible="bert", creator="anna")
@@ -116,7 +116,7 @@ def test_u35_the_cap_keeps_open_tasks_that_are_due_first(make_office):
 
 
 def test_u36_deleting_on_a_device_keeps_the_task_in_the_crm(office):
-    """It is not offered to this user any more, but to the other."""
+    """It is not offered to this user any more, but to the other (rule 83)."""
     record = add(office, "both", processor="bert")
     office.records.delete(PHONE, Kind.TASKS, record.id)
     assert (set(), {"both"}) == (offered(office), offered(office, BERT))
@@ -146,11 +146,13 @@ def test_u37_a_task_made_on_a_device_is_its_users(office):
 
 
 def test_rule_85_a_recurring_task_keeps_its_first_instance_and_tells(office):
-    """Accepted, stored once, reported."""
+    """Accepted, stored once, reported; also if the repetition is added later."""
     office.records.put(PHONE, Kind.TASKS, TaskDraft(value=Task(subject="weekly"), occurs=True))
-    assert 1 == len(offered(office))
+    later = office.records.put(PHONE, Kind.TASKS, TaskDraft(value=Task(subject="once")))
+    office.records.put(PHONE, Kind.TASKS, TaskDraft(value=replace(later.value, subject="daily"), occurs=True), record_id=later.id)
+    assert 2 == len(offered(office))
     with office.store.reading() as tx:
-        assert "recurring task" in tx.audit("t", 1)[0].detail
+        assert 2 == sum("recurring task" in line.detail for line in tx.audit("t", 9))
 
 
 def test_rule_81_only_fields_that_changed_are_written(office):

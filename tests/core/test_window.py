@@ -50,6 +50,22 @@ def test_rules_49_50_one_month_back_and_six_months_ahead_to_the_day(office, star
     assert ({"e"} if is_offered else set()) == offered(office)
 
 
+@pytest.mark.parametrize(
+    ("start", "is_offered"),
+    [
+        (berlin(2026, 10, 14, 22), False),
+        (berlin(2026, 10, 15, 0), True),  # summer time, seen from winter time: 24 hours and one back
+        (berlin(2027, 5, 15, 23, 30), True),
+        (berlin(2027, 5, 16, 0), False),
+    ],
+)
+def test_rules_49_50_the_edges_hold_across_the_end_of_summer_time(office, clock, start, is_offered):
+    """Seen from 15 November: the clocks went back on 25 October, and go forward again before the far edge (U18: both edges inclusive)."""
+    clock.now = datetime(2026, 11, 15, 10, tzinfo=UTC)
+    add(office, "e", start)
+    assert ({"e"} if is_offered else set()) == offered(office)
+
+
 def test_u14_a_month_is_clamped_to_its_end(office, clock):
     """One month before 31 March is 28 February."""
     add(office, "in", berlin(2026, 2, 28, 8))
@@ -72,7 +88,7 @@ def test_rule_48_the_500_of_800_are_the_upcoming_then_the_newest_past(office):
 
 
 def test_u17_more_upcoming_than_the_cap_keeps_the_soonest(make_office):
-    """And a series counts as one."""
+    """And a series counts as one (rule 52)."""
     office = make_office(Policy(max_appointments=3))
     for number in range(5):
         add(office, f"e{number}", berlin(2026, 4, 1 + number, 8))
@@ -110,7 +126,7 @@ def test_rule_55_a_series_counts_by_its_occurrences(office):
 
 
 def test_u28_a_whole_day_counts_in_the_tenants_zone(office):
-    """The last day is inclusive."""
+    """The last day is inclusive (U29)."""
     add(office, "in", date(2026, 2, 10), end=date(2026, 2, 15))
     add(office, "out", date(2026, 2, 10), end=date(2026, 2, 13))
     assert {"in"} == offered(office)
@@ -127,7 +143,7 @@ def test_rule_53_participants_and_groups_see_it_the_creator_alone_does_not(offic
     assert ({"mine", "group", "own"}, {"made for bert"}) == (offered(office), offered(office, BERT))
 
 
-def test_u20_to_u22_cancelled_and_others_private_ones_are_not_offered(make_office):
+def test_u20_u21_u22_cancelled_and_others_private_ones_are_not_offered(make_office):
     """Options turn the first two."""
     office = make_office(Policy(include_cancelled=True, include_completed=False))
     for status in AppointmentStatus:
@@ -135,6 +151,15 @@ def test_u20_to_u22_cancelled_and_others_private_ones_are_not_offered(make_offic
     add(office, "private", berlin(2026, 4, 1, 8), private=True, participants=("anna", "bert"), creator="bert")
     assert {"active", "cancelled", "participants available"} == offered(office)
     assert {"private"} == offered(office, BERT)
+
+
+@pytest.mark.parametrize(("months", "is_offered"), [("3", True), ("12", True), ("1", False)])
+def test_u15_a_device_may_ask_for_more_past_up_to_the_most(office, months, is_offered):
+    """Three months are honoured, twelve are cut to six; the far edge stays (rule 50)."""
+    add(office, "january", berlin(2026, 1, 10, 8))
+    add(office, "last summer", berlin(2025, 8, 10, 8))
+    add(office, "far", berlin(2026, 12, 10, 8))
+    assert ({"january"} if is_offered else set()) == {offer.uid for offer in office.feeds.listing(ANNA, CALENDAR, months)}
 
 
 def test_a_client_that_names_a_period_gets_it_from_the_records(office):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -56,7 +57,10 @@ def test_the_cookie_is_for_the_page_only(browser):
     """HttpOnly, SameSite=Strict, and not sent to DAV paths."""
     cookie = login(browser).headers["set-cookie"]
     assert all(word in cookie for word in ("HttpOnly", "SameSite=Strict", "Path=/.web"))
-    assert 401 == browser.request("PROPFIND", "/anna/").status_code
+    for path in ("/anna/", "/.webdav/../anna/contacts/", "/.web/%2e%2e/anna/contacts/"):
+        request = browser.build_request("PROPFIND", "/", headers={"Depth": "0"})
+        request.url = request.url.copy_with(raw_path=path.encode())
+        assert 401 == browser.send(request).status_code, path
 
 
 def test_a_wrong_password_says_so_and_leaks_nothing(browser):
@@ -80,13 +84,14 @@ def test_rule_88_the_button_is_there_only_while_locked_and_rule_89_success_shows
     assert len(first) > len(second)
 
 
-def test_the_page_tells_which_gate_is_closed(browser):
-    """For each kind, with the reason."""
-    browser.office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, "test")
+@pytest.mark.parametrize("gate", list(Gate))
+def test_the_page_tells_which_gate_is_closed(browser, gate):
+    """For each kind, with the reason; a deactivated user can still read it."""
+    browser.office.settings.set_gate(ANNA, gate, Kind.TASKS, False, "test")
     assert 303 == login(browser).status_code
-    reason = GATE_TEXTS["de"][Gate.SWITCH]
-    assert 1 == page(browser).count(reason)
-    browser.office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, True, "test")
+    reason = html.escape(GATE_TEXTS["de"][gate])
+    assert (1 if gate in (Gate.SWITCH, Gate.OTHER_CHANNEL) else 3) == page(browser).count(reason)
+    browser.office.settings.set_gate(ANNA, gate, Kind.TASKS, True, "test")
     assert reason not in page(browser)
 
 

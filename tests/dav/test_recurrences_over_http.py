@@ -56,6 +56,7 @@ def test_rule_74_what_onoffice_cannot_hold_is_degraded_and_told(client, rule, st
         "RRULE:FREQ=MONTHLY;BYMONTHDAY=31",
         "RRULE:FREQ=YEARLY;BYMONTH=3;BYMONTHDAY=31",
         "RRULE:FREQ=DAILY;COUNT=10",
+        "RRULE:FREQ=YEARLY;UNTIL=99991231T000000Z",
         "RRULE:FREQ=WEEKLY\r\nEXDATE:20260407T100000Z",
     ],
 )

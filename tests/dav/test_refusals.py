@@ -29,7 +29,7 @@ def filled(server):
 
 
 def answer_of(response) -> tuple:
-    return response.status_code, response.content, sorted(set(response.headers) - {"date"})
+    return response.status_code, response.content, sorted((name, value) for name, value in response.headers.items() if name != "date")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "REPORT", "MOVE"])
@@ -55,6 +55,14 @@ def test_anonymous_access_is_asked_for_a_password(filled, method):
     assert answer.status_code == 401 or (method == "OPTIONS" and answer.status_code == 200)
     assert before == filled.store_hash()
     assert method == "OPTIONS" or "basic" in answer.headers["www-authenticate"].lower()
+
+
+@pytest.mark.parametrize("credentials", ["Basic", "Basic !!!!", "Basic YW5uYQ==", "Basic \xff", "Bearer x", "Basic YW5uYQA6eA=="])
+def test_credentials_that_are_none_are_asked_for_again(server, credentials):
+    """RFC 7617: a 401, not a 500, for what is no base64 of a login and a password."""
+    answer = server.client(None).request("PROPFIND", "/anna/", headers={"Authorization": credentials.encode("latin-1")})
+    assert 401 == answer.status_code
+    assert "basic" in answer.headers["www-authenticate"].lower()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +170,18 @@ def malformed() -> list[tuple[str, str]]:
         ("calendar", EVENT.replace("FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=-1;COUNT=x")),
         ("calendar", EVENT.replace("FREQ=WEEKLY", "FREQ=WEEKLY;UNTIL=tomorrow")),
         ("calendar", EVENT.replace("END:VEVENT", "END:VEVENT\r\nBEGIN:VEVENT\r\nUID:other\r\nEND:VEVENT")),
+        ("contacts", CARD.replace("END:VCARD", "NOTE:\uffff\r\nEND:VCARD")),
+        ("calendar", EVENT.replace("SUMMARY:s", "SUMMARY:\x1b[31m")),
+        ("calendar", EVENT.replace("20260401T100000Z", "99991231T235959Z").replace("20260401T110000Z", "99991231T235959Z")),
+        (
+            "calendar",
+            EVENT.replace("SUMMARY:s", "EXDATE:00010101T000000Z")
+            .replace("DTSTART:", "DTSTART;TZID=America/New_York:")
+            .replace("0000Z", "0000"),
+        ),
         ("tasks", TODO.replace("DUE:20260401T110000Z", "DUE:99999999T999999Z")),
+        ("tasks", TODO.replace("DUE:20260401T110000Z", "DUE:99991231T235959Z")),
+        ("tasks", TODO.replace("SUMMARY:s", "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER;VALUE=DATE-TIME:99991231T235959Z\r\nEND:VALARM")),
         ("tasks", TODO.replace("SUMMARY:s", "PERCENT-COMPLETE:many\r\nPRIORITY:high\r\nX")),
     ]
     dice = random.Random(20260315)  # noqa: S311 - damage, not secrets

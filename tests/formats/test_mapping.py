@@ -86,13 +86,13 @@ def test_rule_62_travel_time_is_outside_of_start_and_end():
 
 
 def test_rules_65_and_81_what_a_client_does_not_know_stays():
-    """Addresses, estate, project, resources, participants."""
+    """Addresses, estate, project, resources, participants (U26: nor is it shown)."""
     value = meeting(addresses=("1",), estate="17", project="p", resources=("car",), participants=("anna", "bert"), creator="bert")
     assert replace(value, subject="x") == edited(value, "SUMMARY:Besichtigung", "SUMMARY:x")
 
 
 def test_rules_75_and_76_nobody_gets_an_email():
-    """No ATTENDEE and no ORGANIZER goes out, so no client mails anybody."""
+    """No ATTENDEE and no ORGANIZER goes out, so no client mails anybody (U25)."""
     text = text_of(meeting(participants=("anna", "bert"), groups=("sales",)))
     assert "ATTENDEE" not in text
     assert "ORGANIZER" not in text
