@@ -304,8 +304,9 @@ class Feeds:
             known = self._periods.get(key)
             if known is None:
                 known = self._periods[key] = self._in_period(tx, who, edges, after, before)
-                while len(self._periods) > PERIODS:
-                    self._periods.pop(next(iter(self._periods)), None)
+                # A copy of the keys: other threads add and drop answers meanwhile.
+                for oldest in list(self._periods)[:-PERIODS]:
+                    self._periods.pop(oldest, None)
             return known
 
     def _in_period(self, tx: Transaction, who: Reader, edges: window.Window, after: int, before: int) -> Sequence[Offer]:
