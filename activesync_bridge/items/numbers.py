@@ -16,7 +16,7 @@ from activesync_bridge.wbxml.element import Element
 from radicale_onoffice.core.model import Slot
 from radicale_onoffice.core.slots import same_value
 from radicale_onoffice.formats import contacts as cards
-from radicale_onoffice.formats.lines import Component, Line, escape, with_param
+from radicale_onoffice.formats.lines import CONTROL, Component, Line, escape, with_param
 
 SLOTS: Final[Mapping[int, Slot]] = {
     Contacts.AssistantPhoneNumber: Slot.ASSISTANT,
@@ -46,7 +46,7 @@ def _by_slot(elements: Elements) -> dict[Slot, str]:
     """What each slot holds; Outlook's ``"Name" <address>`` is the address."""
     found: dict[Slot, str] = {}
     for one in elements:
-        slot, text = SLOTS[one.tag], one.text.strip()
+        slot, text = SLOTS[one.tag], CONTROL.sub("", one.text).strip().removeprefix("tel:").removeprefix("mailto:").strip()
         named = re.fullmatch(r'"?[^"<>]*"?\s*<([^<>@\s]+@[^<>\s]+)>', text)
         if named and slot.name.startswith("EMAIL"):
             text = named[1]
