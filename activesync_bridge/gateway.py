@@ -53,7 +53,12 @@ class Gateway:
         """The session of a signed-in user's request, or the answer that the device's state demands."""
         try:
             device = self.office.devices.seen(
-                user.identity, request.device_id, request.device_type, request.user_agent, str(request.version)
+                user.identity,
+                request.device_id,
+                request.device_type,
+                request.user_agent,
+                str(request.version),
+                syncs=request.command == "Sync",
             )
             return self.reopen(Session(self.office, self._reader(user), device, request.version, request, self.options, self.announced))
         except OfficeError as error:
