@@ -10,12 +10,14 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, FolderHierarchy, GetItemEstimate, Ping
+from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar, Contacts, FolderHierarchy, GetItemEstimate, Ping
 from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.reader import decode
 from activesync_bridge.wbxml.writer import encode
 from tests.judging.hearing import HEARING
 
+# R541, R542, R461: leaving these out deletes nothing, in any version
+NEVER_DELETED = (AirSyncBase.Body, AirSyncBase.NativeBodyType, Contacts.Picture, Calendar.Exceptions)
 PATH = "/Microsoft-Server-ActiveSync"
 E = Element
 # method, path with query, headers, body -> status, headers, body
@@ -39,6 +41,7 @@ class Collection:
 
     key: str = "0"
     items: dict[str, Element] = field(default_factory=dict)  # ServerId -> ApplicationData
+    supported: tuple[int, ...] | None = None  # what Supported said at key 0
 
 
 class Refused(Exception):
@@ -156,6 +159,7 @@ class Phone:
         """Key 0: the answer is a key and nothing else."""
         self.of(collection).items.clear()
         self.of(collection).key = "0"
+        self.of(collection).supported = None if supported is None else tuple(supported)
         answer = self.post("Sync", sync_of(self.request(collection, supported=supported)))
         assert answer is not None
         part = collection_of(answer)
@@ -216,7 +220,16 @@ class Phone:
                 copy.items.pop(server_id, None)
             elif command.tag == AirSync.Change and server_id not in failed and command.first(AirSyncBase.InstanceId) is None:
                 assert data is not None
-                copy.items[server_id] = merged(copy.items[server_id], data)
+                copy.items[server_id] = merged(copy.items[server_id], data, self._kept(copy))
+
+    def _kept(self, copy: Collection) -> Callable[[int], bool]:
+        """Which elements the phone keeps that it left out of a Change, because it knows that the server keeps them (R5906-R5912)."""
+        is_calendar = copy is self.collections.get("appointments")
+        if is_calendar and self.version >= "16":
+            return lambda _tag: True
+        if copy.supported is None:
+            return lambda tag: tag in NEVER_DELETED
+        return lambda tag: tag in NEVER_DELETED or tag not in (copy.supported or ())
 
     def _command(self, copy: Collection, command: Element) -> None:
         server_id, data = command.text_of(AirSync.ServerId), command.first(AirSync.ApplicationData)
@@ -297,10 +310,10 @@ def delete(server_id: str, *, instance: str = "") -> Element:
     return E(AirSync.Delete, (E(AirSync.ServerId, server_id), *named))
 
 
-def merged(old: Element, new: Element) -> Element:
-    """The phone's item after its own edit: a field that the edit names replaces the old one."""
+def merged(old: Element, new: Element, keeps: Callable[[int], bool]) -> Element:
+    """The phone's item after its own edit: what the edit left out is kept or gone."""
     named = {child.tag for child in new.children}
-    return data_of(*new.children, *(child for child in old.children if child.tag not in named))
+    return data_of(*new.children, *(child for child in old.children if child.tag not in named and keeps(child.tag)))
 
 
 def status_of(response: Element) -> str:

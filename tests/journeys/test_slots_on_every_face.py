@@ -1,4 +1,7 @@
-"""T1-T12 of the rules through HTTP: a phone PUTs a card, the CRM is looked at, the client GETs what it sees."""
+"""T1-T12 of the rules through both faces, as a phone would do it: the CRM is looked at, and what the phone sees then is fetched.
+
+The same tests run with a CardDAV client and with ActiveSync phones of the oldest and the newest version: identical rules.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,28 @@ from dataclasses import replace
 
 import pytest
 
+from activesync_bridge.wbxml.codepages import Contacts
+from activesync_bridge.wbxml.element import Element
 from radicale_onoffice.core import slots
 from radicale_onoffice.core.model import Actor, Contact, Entry, EntryKind, EntryType, Face, Identity, Kind, Slot
+from tests.eas.phone import Phone, change, over
 
 CRM = Actor(identity=Identity("t", "anna"), face=Face.CRM)
-# kind: values A, B, C; the slots that stand for Home and Business; how a phone writes them
+# kind: values A, B, C; the slots that stand for Home and Business
 PHONE = ("0241 1001", "0241 1002", "0241 1003", Slot.HOME, Slot.BUSINESS)
 FAX = ("0241 2001", "0241 2002", "0241 2003", Slot.HOME_FAX, Slot.BUSINESS_FAX)
 EMAIL = ("a@example.org", "b@example.org", "c@example.org", Slot.EMAIL1, Slot.EMAIL2)
 KINDS = {EntryKind.PHONE: PHONE, EntryKind.FAX: FAX, EntryKind.EMAIL: EMAIL}
+PREFIXES = {EntryKind.PHONE: "TEL", EntryKind.FAX: "TEL", EntryKind.EMAIL: "EMAIL"}
+FAX_TAGS = (Contacts.HomeFaxNumber, Contacts.BusinessFaxNumber)
+EMAIL_TAGS = (Contacts.Email1Address, Contacts.Email2Address, Contacts.Email3Address)
 
 
-class Phone:
-    """A phone with one contact on it: it knows slots only by the lines of the card."""
+class Device:
+    """A device with one contact on it, and a look into the CRM behind."""
 
     def __init__(self, server, kind: EntryKind):
-        self.office, self.client, self.kind = server.office, server.client(), kind
+        self.office, self.server, self.kind = server.office, server, kind
         self.a, self.b, self.c, self.home, self.business = KINDS[kind]
 
     def start(self, *entries: tuple[str, Slot | None, bool]) -> None:
@@ -32,39 +41,90 @@ class Phone:
         value = Contact(first_name="Anna", last_name="Berger", entries=made, sync_users=("anna",))
         self.id = self.office.records.write(CRM, Kind.CONTACTS, value, uid="u", name="u.vcf").id
 
-    def lines(self) -> list[str]:
-        self.etag = self.client.get("/anna/contacts/u.vcf").headers["etag"]
-        return self.client.get("/anna/contacts/u.vcf").text.split("\r\n")
-
-    def shown(self) -> set[str]:
-        names = ("EMAIL",) if self.kind is EntryKind.EMAIL else ("TEL",)
-        return {
-            line.partition(":")[2] for line in self.lines() if line.startswith(names) and ("FAX" in line) == (self.kind is EntryKind.FAX)
-        }
-
-    def put(self, changes: dict[str, str | None]) -> None:
-        """Send the card back with these values replaced, or deleted (None)."""
-        lines = []
-        for line in self.lines():
-            head, _, value = line.partition(":")
-            if value in changes:
-                if changes[value] is None:
-                    continue
-                line = f"{head}:{changes[value]}"
-            lines.append(line)
-        answer = self.client.put("/anna/contacts/u.vcf", content="\r\n".join(lines), headers={"If-Match": self.etag})
-        assert answer.status_code in (201, 204), answer.text
-
     def crm(self) -> dict[str, Slot | None]:
         return {entry.value: entry.slot for entry in self.office.records.get("t", self.id).value.entries}
 
     def defaults(self) -> list[str]:
         return [entry.value for entry in self.office.records.get("t", self.id).value.entries if entry.default]
 
+    def shown(self) -> set[str]:
+        """The values of the device's kind that it shows now."""
+        return self.values(self.kind)
 
-@pytest.fixture(params=list(KINDS))
+
+class CardDav(Device):
+    """It knows slots only by the lines of the card, and sends the whole card back."""
+
+    def looks(self) -> list[str]:
+        answer = self.server.client().get("/anna/contacts/u.vcf")
+        self.etag = answer.headers["etag"]
+        return answer.text.split("\r\n")
+
+    def values(self, kind: EntryKind) -> set[str]:
+        lines = [line for line in self.looks() if line.startswith(PREFIXES[kind])]
+        return {line.partition(":")[2] for line in lines if ("FAX" in line) == (kind is EntryKind.FAX)}
+
+    def put(self, changes: dict[str, str | None]) -> None:
+        """Send the card back with these values replaced, or deleted (None)."""
+        lines = []
+        for line in self.looks():
+            head, _, value = line.partition(":")
+            if value in changes:
+                if changes[value] is None:
+                    continue
+                line = f"{head}:{changes[value]}"
+            lines.append(line)
+        answer = self.server.client().put("/anna/contacts/u.vcf", content="\r\n".join(lines), headers={"If-Match": self.etag})
+        assert answer.status_code in (201, 204), answer.text
+
+
+class ActiveSync(Device):
+    """It knows slots by elements, and sends the whole item back without what was deleted (no Supported: omitted is deleted)."""
+
+    version = "16.1"
+
+    def __init__(self, server, kind: EntryKind):
+        super().__init__(server, kind)
+        self.phone = Phone(over(server.client(None)), version=self.version)
+        self.phone.folder_sync()
+
+    def looks(self) -> list[Element]:
+        self.phone.sync("contacts")
+        return list(self.phone.of("contacts").items[self.id].children)
+
+    def values(self, kind: EntryKind) -> set[str]:
+        tags = {EntryKind.FAX: FAX_TAGS, EntryKind.EMAIL: EMAIL_TAGS}
+        numbers = [one for one in self.looks() if one.name.endswith("Number")]
+        found = [one for one in numbers if one.tag not in FAX_TAGS] if kind is EntryKind.PHONE else self.looks()
+        return {one.text for one in found if kind is EntryKind.PHONE or one.tag in tags[kind]}
+
+    def put(self, changes: dict[str, str | None]) -> None:
+        sent = [
+            Element(one.tag, changes[one.text]) if one.text in changes else one  # type: ignore[arg-type]
+            for one in self.looks()
+            if changes.get(one.text, "") is not None
+        ]
+        assert [] == self.phone.sync("contacts", change(self.id, *sent))
+
+
+class OldActiveSync(ActiveSync):
+    """The oldest version that is spoken."""
+
+    version = "12.1"
+
+
+DEVICES = (CardDav, OldActiveSync, ActiveSync)
+
+
+@pytest.fixture(params=[(face, kind) for face in DEVICES for kind in KINDS], ids=lambda one: f"{one[0].__name__}-{one[1]}")
 def phone(request, server):
-    return Phone(server, request.param)
+    face, kind = request.param
+    return face(server, kind)
+
+
+@pytest.fixture(params=DEVICES)
+def with_phones(request, server):
+    return request.param(server, EntryKind.PHONE)
 
 
 def test_t1_a_changed_number_is_a_new_entry(phone):
@@ -138,16 +198,16 @@ def test_t9_a_swap_moves_two_slots(phone):
     assert {phone.a: phone.business, phone.b: phone.home} == phone.crm()
 
 
-def test_t10_each_kind_is_judged_separately(server):
+def test_t10_each_kind_is_judged_separately(with_phones):
     """Deleting all phones leaves the fax untouched."""
-    phone = Phone(server, EntryKind.PHONE)
+    phone = with_phones
     phone.start((phone.a, phone.home, False), (phone.b, phone.business, True))
     record = phone.office.records.get("t", phone.id)
     fax = Entry(id=9, kind=EntryKind.FAX, value="0241 9", slot=Slot.BUSINESS_FAX, default=True)
     phone.office.records.write(CRM, Kind.CONTACTS, replace(record.value, entries=(*record.value.entries, fax)), record_id=phone.id)
     phone.put({phone.a: None, phone.b: None})
     assert {phone.a: None, phone.b: None, "0241 9": Slot.BUSINESS_FAX} == phone.crm()
-    assert any("FAX" in line and line.endswith("0241 9") for line in phone.lines())
+    assert {"0241 9"} == phone.values(EntryKind.FAX)
 
 
 def test_t11_an_address_deleted_of_two_leaves_the_other(phone):
@@ -160,20 +220,33 @@ def test_t11_an_address_deleted_of_two_leaves_the_other(phone):
 def test_t12_type_and_slot_are_independent(phone):
     """Rule 25: a changed type changes nothing for the phone."""
     phone.start((phone.a, phone.business, True))
-    before = phone.lines()
+    before = phone.looks()
     value = phone.office.records.get("t", phone.id).value
     entry = replace(value.entries[0], type=EntryType.BUSINESS)
     phone.office.records.write(CRM, Kind.CONTACTS, replace(value, entries=(entry,)), record_id=phone.id)
-    assert ({phone.a: phone.business}, before) == (phone.crm(), phone.lines())
+    assert ({phone.a: phone.business}, before) == (phone.crm(), phone.looks())
 
 
 def test_rule_34_a_number_added_in_an_empty_slot_is_a_new_entry(server):
     """U4: its type follows from the slot, rule 36: a mobile number is one wherever it is typed."""
-    phone = Phone(server, EntryKind.PHONE)
+    phone = CardDav(server, EntryKind.PHONE)
     phone.start((phone.a, phone.home, True))
-    card = "\r\n".join(phone.lines()).replace(
+    card = "\r\n".join(phone.looks()).replace(
         "END:VCARD", "TEL;TYPE=WORK,VOICE:0241 7\r\nTEL;TYPE=WORK,FAX:0241 8\r\nTEL;TYPE=PAGER:0171 2345678\r\nEND:VCARD"
     )
-    assert 204 == phone.client.put("/anna/contacts/u.vcf", content=card).status_code
+    assert 204 == server.client().put("/anna/contacts/u.vcf", content=card).status_code
+    assert (EntryType.BUSINESS, EntryType.BUSINESS, EntryType.MOBILE) == new_types(phone)
+
+
+def test_rule_34_the_same_from_activesync(server):
+    """The fields are named there, the types follow from them likewise."""
+    phone = ActiveSync(server, EntryKind.PHONE)
+    phone.start((phone.a, phone.home, True))
+    typed = ((Contacts.BusinessPhoneNumber, "0241 7"), (Contacts.BusinessFaxNumber, "0241 8"), (Contacts.PagerNumber, "0171 2345678"))
+    assert [] == phone.phone.sync("contacts", change(phone.id, *phone.looks(), *(Element(tag, value) for tag, value in typed)))
+    assert (EntryType.BUSINESS, EntryType.BUSINESS, EntryType.MOBILE) == new_types(phone)
+
+
+def new_types(phone: Device) -> tuple[EntryType, ...]:
     types = {entry.slot: entry.type for entry in phone.office.records.get("t", phone.id).value.entries}
-    assert (EntryType.BUSINESS, EntryType.BUSINESS, EntryType.MOBILE) == (types[Slot.BUSINESS], types[Slot.BUSINESS_FAX], types[Slot.PAGER])
+    return types[Slot.BUSINESS], types[Slot.BUSINESS_FAX], types[Slot.PAGER]
