@@ -304,6 +304,13 @@ def test_what_a_client_left_out_and_is_there_all_the_same():
     assert holds(data((Contacts.HomePhoneNumber, "1")), stored, ALL)
 
 
+def test_no_echo_for_a_client_that_sends_only_what_it_knows():
+    """R369, R370: what is never deleted by omission, and what is left at its default, is not missed."""
+    new = tasks.patch(None, data((Tasks.Subject, "a")), FLAVOUR, ALL, uid="n")
+    assert holds(data((Tasks.Subject, "a")), tasks.dump(new, "n", FLAVOUR), ALL)
+    assert holds(data((Contacts.Picture, "eHh4\r\neHh4")), (Element(Contacts.Picture, "eHh4eHh4"),))
+
+
 def test_a_truncated_body_is_held_by_who_sent_the_whole():
     """What we send of it is its beginning."""
     stored = (body("Anf", "1", (AirSyncBase.EstimatedDataSize, "6"), (AirSyncBase.Truncated, "1")),)
