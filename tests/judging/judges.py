@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from lxml import etree
 
@@ -97,6 +97,3 @@ def _empty(root: etree._Element) -> Iterator[str]:
 def described(answer: Answer, faults: list[str]) -> str:
     """A report for a person."""
     return f"{answer.command} {answer.version}, {answer.body.hex()}\n    " + "\n    ".join(faults)
-
-
-UNUSED: Mapping[str, str] = {}

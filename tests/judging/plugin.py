@@ -48,5 +48,9 @@ def pytest_terminal_summary(terminalreporter, config):
     """One line."""
     counts = config.stash.get(COUNTS, {})
     if counts.get("heard"):
-        judges = "libwbxml and Microsoft's schemas" if microsoft.schema() is not None else "libwbxml (Microsoft's schemas are not beside the project)"
+        judges = (
+            "libwbxml and Microsoft's schemas"
+            if microsoft.schema() is not None
+            else "libwbxml (Microsoft's schemas are not beside the project)"
+        )
         terminalreporter.write_line(f"{counts['heard']} answers of the bridge, {counts['shapes']} of different shape, judged by {judges}")
