@@ -174,10 +174,11 @@ class Records(Lookups):
             assert record is not None
             if not tx.concerns(tenant, known_id, principals):
                 return record, True
-            if name is None or record.name == name or tx.named(who.identity, kind, name) == known_id:
-                raise OutOfReach("This record lies outside of what is synchronised to you; change it in onOffice.")
-            if known_id in visible:
+            is_named = name is not None and (record.name == name or tx.named(who.identity, kind, name) == known_id)
+            if known_id in visible and not is_named:
                 raise DuplicateUid(record.uid, record.name)
+            if name is None or is_named:
+                raise OutOfReach("This record lies outside of what is synchronised to you; change it in onOffice.")
         taken = tx.named(who.identity, kind, name) if name else None
         if taken is not None and tx.concerns(tenant, taken, principals):
             raise OutOfReach("This record lies outside of what is synchronised to you; change it in onOffice.")
