@@ -120,7 +120,8 @@ class Ours(Server):
         (self.directory / "contacts.vcf").write_text("".join(card(number) for number in range(contacts)), newline="")
         (self.directory / "events.ics").write_text("".join(event(number, today) for number in range(events)), newline="")
         files = [name for name, count in (("contacts.vcf", contacts), ("events.ics", events)) if count]
-        self._run([*words, "import", *(str(self.directory / name) for name in files), "--user", "u"])
+        if files:
+            self._run([*words, "import", *(str(self.directory / name) for name in files), "--user", "u"])
 
     def add_users(self, count: int) -> None:
         """More users, w0, w1 and so on, with the first one's password; the server must not run."""
