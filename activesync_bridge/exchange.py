@@ -14,7 +14,6 @@ from hashlib import sha256
 from activesync_bridge import sync_state
 from activesync_bridge.items import Flavour, Ghosting
 from activesync_bridge.items import dispatch as items
-from activesync_bridge.items.patching import holds
 from activesync_bridge.sending import Sender
 from activesync_bridge.session import Session
 from activesync_bridge.sync_request import ClientCommand, Status, Sticky
@@ -113,7 +112,8 @@ class Writer:
 
     def _store(self, command: ClientCommand, record_id: str | None, base: Base | None) -> Record:
         """Put the change on the way that a PUT goes, and note what the device holds of it now."""
-        uid = items.client_uid(command.data) if command.data is not None and record_id is None else ""
+        is_new = record_id is None and command.data is not None
+        uid = items.wanted_uid(self.kind, command.data, self.flavour) if is_new and command.data is not None else ""
         try:
             record = self._put(command, record_id, base, uid)
         except DuplicateUid:
@@ -121,8 +121,11 @@ class Writer:
             if record_id is None:
                 raise
             record = self._put(command, record_id, self._base(record_id)[0], uid)
-        told = items.dump(self.kind, record.text, record.uid, self.flavour)
-        same = not command.instance_id and command.data is not None and holds(command.data, told, self._ghosting())
+        same = (
+            not command.instance_id
+            and command.data is not None
+            and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, self._ghosting())
+        )
         self.own[record.id] = Written(record.version, record.etag if same else "")
         return record
 
@@ -145,7 +148,8 @@ class Writer:
         if command.instance_id:
             return items.patch_occurrence(self.kind, text, command.instance_id, command.data, self.flavour)
         assert command.data is not None
-        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid)
+        now = self.session.office.clock()
+        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid, now=now)
 
     def _ghosting(self) -> Ghosting:
         """R2231: in 16.x every property of an appointment is ghosted."""

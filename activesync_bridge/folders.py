@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from radicale_onoffice.core.errors import BadRequest
-from radicale_onoffice.core.feeds import DEFAULT
+from radicale_onoffice.core.feeds import DEFAULT, OPEN, STANDING
 from radicale_onoffice.core.model import Kind
 
 # Phones drop an account without these (fact 2): empty for ever
@@ -19,7 +19,7 @@ CLASSES: Mapping[str, str] = {
 }
 SCOPES: Mapping[Kind, Mapping[int, str]] = {
     Kind.APPOINTMENTS: {0: DEFAULT, 4: "P14D", 5: "P1M", 6: "P3M", 7: "P6M"},  # [MS-ASCMD] 2.2.3.68.2
-    Kind.TASKS: {0: DEFAULT, 8: "open"},
+    Kind.TASKS: {0: STANDING, 8: OPEN},
 }
 
 

@@ -7,6 +7,7 @@ import hmac
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,15 @@ def load_configuration(paths: str):
 class Metrics:
     """What /metrics tells."""
 
-    def __init__(self, office: Office):
-        self._office = office
+    def __init__(self, office: Office, hub: Hub):
+        self._office, self._hub = office, hub
         self.registry = CollectorRegistry()
         self._requests = Counter("onoffice_requests", "Requests by method and status", ("method", "status"), registry=self.registry)
         self._commands = Counter("onoffice_activesync_requests", "Requests of phones", ("command", "status"), registry=self.registry)
         self._seconds = Histogram("onoffice_request_seconds", "Duration of requests", ("method",), registry=self.registry)
         self._records = Gauge("onoffice_records", "Records kept", ("tenant", "kind"), registry=self.registry)
         self._locked = Gauge("onoffice_locked_logins", "Logins whose sync is locked", ("tenant",), registry=self.registry)
+        self._waiting = Gauge("onoffice_waiting_phones", "Phones that wait for changes in this process", registry=self.registry)
         self._maintenance = Gauge("onoffice_maintenance", "1 while maintenance is on", registry=self.registry)
 
     def observe(self, method: str, status: int, seconds: float) -> None:
@@ -91,6 +93,7 @@ class Metrics:
                 for kind, number in tx.counts(tenant.name).items():
                     self._records.labels(tenant.name, kind).set(number)
                 self._locked.labels(tenant.name).set(len(tx.locked(tenant.name, Door.SYNC)))
+        self._waiting.set(self._hub.waiting)
         self._maintenance.set(self._office.accounts.maintenance() is not None)
         return generate_latest(self.registry)
 
@@ -116,54 +119,86 @@ class OnePort:
         self._hub.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What both applications are made of."""
+
+    office: Office
+    metrics: Metrics
+    pool: Pool
+    hub: Hub
+    bridge: Bridge
+    max_body: int
+
+
 def application(configuration) -> OnePort:
-    """The ASGI application over a configuration that ``load_configuration`` made."""
+    """The ASGI application over a configuration that ``load_configuration`` made: both faces on one port."""
+    parts = _parts(configuration)
+    remember_tags()
+    radicale = PreciseAnswers(Application(configuration), max_body=parts.max_body, observe=parts.metrics.observe)
+
+    async def well_known(_request: Request) -> Response:
+        return RedirectResponse("/", 301)
+
+    routes = [
+        *_watching(configuration, parts),
+        Route("/.well-known/caldav", well_known, methods=METHODS),
+        Route("/.well-known/carddav", well_known, methods=METHODS),
+        Mount("/", Workers(radicale, parts.pool, max_body=parts.max_body)),
+    ]
+    is_on = configuration.get("web", "activesync_enabled")
+    return _one_port(routes, parts, parts.bridge if is_on else None)
+
+
+def bridge_alone(configuration) -> OnePort:
+    """The ASGI application of the bridge without DAV and pages, for a process of its own over the same database."""
+    parts = _parts(configuration)
+    return _one_port(_watching(configuration, parts), parts, parts.bridge)
+
+
+def _parts(configuration) -> Parts:
     radicale_log.setup()
     radicale_log.set_level(
         configuration.get("logging", "level"),
         configuration.get("logging", "backtrace_on_debug"),
         configuration.get("logging", "trace_filter"),
     )
-    remember_tags()
-    office = wiring.office(configuration)
-    metrics = Metrics(office)
     # The lock does what Radicale's pauses are for, and a pause holds a worker (host.py).
     configuration.update({"auth": {"delay": "0"}, "server": {"delay_on_error": "0"}}, "serve", privileged=True)
-    limit = configuration.get("server", "max_content_length")
-    radicale = PreciseAnswers(Application(configuration), max_body=limit, observe=metrics.observe)
-    token = configuration.get("web", "onoffice_metrics_token")
+    office = wiring.office(configuration)
+    max_body = configuration.get("server", "max_content_length")
     pool = Pool(_turns(configuration.get("storage", "onoffice_database")))
     hub = Hub(office.store)
+    metrics = Metrics(office, hub)
     bridge = Bridge(
         office,
         hub,
         pool,
         options=_bridge_options(configuration),
-        max_body=limit,
+        max_body=max_body,
         verify=backend_of(configuration, office.accounts),
         observe=metrics.observe_command,
     )
+    return Parts(office=office, metrics=metrics, pool=pool, hub=hub, bridge=bridge, max_body=max_body)
+
+
+def _watching(configuration, parts: Parts) -> list[Route]:
+    """What administrators' programs look at."""
+    token = configuration.get("web", "onoffice_metrics_token")
 
     async def healthz(_request: Request) -> Response:
-        return await run_in_threadpool(_health, office)
+        return await run_in_threadpool(_health, parts.office)
 
     async def metrics_page(request: Request) -> Response:
         if not _may_see_metrics(request, token):
             return PlainTextResponse("Metrics are for this machine, or for a bearer of onoffice_metrics_token.\n", 403)
-        return Response(await run_in_threadpool(metrics.text), media_type=CONTENT_TYPE_LATEST)
+        return Response(await run_in_threadpool(parts.metrics.text), media_type=CONTENT_TYPE_LATEST)
 
-    async def well_known(_request: Request) -> Response:
-        return RedirectResponse("/", 301)
+    return [Route("/healthz", healthz), Route("/metrics", metrics_page)]
 
-    routes = [
-        Route("/healthz", healthz),
-        Route("/metrics", metrics_page),
-        Route("/.well-known/caldav", well_known, methods=METHODS),
-        Route("/.well-known/carddav", well_known, methods=METHODS),
-        Mount("/", Workers(radicale, pool, max_body=limit)),
-    ]
-    is_on = configuration.get("web", "activesync_enabled")
-    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(hub)), bridge if is_on else None, hub)
+
+def _one_port(routes: list[Any], parts: Parts, bridge: Bridge | None) -> OnePort:
+    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(parts.hub)), bridge, parts.hub)
 
 
 def _bridge_options(configuration) -> Options:

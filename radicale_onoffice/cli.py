@@ -13,7 +13,9 @@ from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, op
 from radicale_onoffice.admin.devices import devices
 from radicale_onoffice.admin.records import export_files, import_files, records
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="onOffice over CardDAV and CalDAV.", pretty_exceptions_show_locals=False)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="onOffice over CardDAV, CalDAV and ActiveSync.", pretty_exceptions_show_locals=False
+)
 app.add_typer(users, name="user")
 app.add_typer(tenants, name="tenant")
 app.add_typer(maintenance, name="maintenance")
@@ -34,7 +36,7 @@ def serve(
     certificate: Annotated[str | None, typer.Option(help="TLS certificate chain, PEM")] = None,
     key: Annotated[str | None, typer.Option(help="TLS private key, PEM")] = None,
 ) -> None:
-    """Serve DAV, pages, health and metrics on one port."""
+    """Serve DAV, ActiveSync, pages, health and metrics on one port."""
     if (certificate is None) != (key is None):
         fail("TLS needs both --certificate and --key.")
     serving.run_optimized()

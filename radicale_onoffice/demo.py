@@ -211,9 +211,12 @@ def announce(console: Console, host: str, port: int, password: str | None) -> No
     """Print where the demo is and who may come in."""
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     table = Table(title=f"radicale-onoffice demo on {base}/", title_justify="left")
-    for column in ("login", "password", "CalDAV and CardDAV", "calendar to subscribe"):
-        table.add_column(column, overflow="fold")
+    for column in ("login", "password", "CalDAV and CardDAV"):
+        table.add_column(column, no_wrap=True)
     for name in USERS:
-        table.add_row(name, "as given" if password else "demo", f"{base}/{name}/", f"{base}/{name}/calendar/")
+        table.add_row(name, "as given" if password else "demo", f"{base}/{name}/")
     console.print(table)
-    console.print(f"Page: {base}/.web/   Clients that search for themselves need only {base}/, login and password.")
+    # One address a line: a terminal of 80 columns must not break what people copy.
+    console.print(f"Calendar to subscribe to: {base}/{USERS[0]}/calendar/", soft_wrap=True)
+    console.print(f"Page: {base}/.web/", soft_wrap=True)
+    console.print("Clients that search for themselves need only the first address, login and password.", soft_wrap=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
@@ -20,14 +22,14 @@ def optimized() -> bool:
     return sys.flags.optimize > 0
 
 
-def run_optimized() -> None:
+def run_optimized(module: str = "radicale_onoffice.cli") -> None:
     """Start this very command again with ``python -O``, unless it runs so already or the environment forbids it."""
     if optimized() or os.environ.get(NO_OPTIMIZE):
         return
     os.environ[NO_OPTIMIZE] = "1"  # whatever -O does, it is tried once
     # glibc gives each thread an arena of its own, which never shrinks; two are enough under the interpreter's lock.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    os.execv(sys.executable, [sys.executable, "-O", "-m", "radicale_onoffice.cli", *sys.argv[1:]])  # noqa: S606 - ourselves, no shell
+    os.execv(sys.executable, [sys.executable, "-O", "-m", module, *sys.argv[1:]])  # noqa: S606 - ourselves, no shell
 
 
 class Server(uvicorn.Server):
@@ -43,11 +45,19 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(paths: str, *, host: str | None, port: int | None, certificate: str | None = None, key: str | None = None) -> None:
+def serve(
+    paths: str,
+    *,
+    host: str | None,
+    port: int | None,
+    certificate: str | None = None,
+    key: str | None = None,
+    make: Callable[[Any], asgi.OnePort] = asgi.application,
+) -> None:
     """Serve until SIGTERM or SIGINT; running requests finish. Raises ConfigurationError, ValueError and Unavailable before it listens."""
     configuration = asgi.load_configuration(paths)
     configured_host, configured_port = configuration.get("server", "hosts")[0]
-    application = asgi.application(configuration)
+    application = make(configuration)
     # uvicorn raises the signal again once the running requests are done: then the database is closed and the exit status is 0.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
     try:

@@ -151,15 +151,15 @@ def _empty(session: Session, element: Element, parts: Parts) -> Element:
         status = Status.PROTOCOL_ERROR
     else:
         status = Status.ACCESS_DENIED if collection in offered_kinds(session.who) else Status.NOT_FOUND
-    return Element(Tag.EmptyFolderContents, (_status(status), Element(AirSync.CollectionId, collection)))
+    return Element(Tag.EmptyFolderContents, (_status(status), Element(AirSync.CollectionId, collection or ())))
 
 
 def _move(session: Session, element: Element, parts: Parts) -> Element:
     """Conversations are mail's (R4171, R4173)."""
-    options = element.first(Tag.Options)
+    options, conversation = element.first(Tag.Options), element.first(Tag.ConversationId)
     always = options is not None and options.first(Tag.MoveAlways) is not None
     status = Status.NOT_SUPPORTED if always else Status.MOVE_ALWAYS_MISSING
-    return Element(Tag.Move, (_status(status), Element(Tag.ConversationId, (element.first(Tag.ConversationId) or element).content)))
+    return Element(Tag.Move, (_status(status), conversation or Element(Tag.ConversationId)))
 
 
 _OPERATIONS: Mapping[int, Callable[[Session, Element, Parts], Element]] = {

@@ -111,8 +111,13 @@ def resolve(session: Session, to: str) -> Sequence[Recipient]:
     exact = [one for one in colleagues if one.user is not None and to.casefold() in map(str.casefold, directory.addresses(one.user))]
     people = directory.with_email(session.who, to) if "@" in to else []
     if exact or people:
-        return _merged(exact or [_contact(person, to) for person in people])
+        return _merged(exact or [_contact(person, _as_stored(person, to)) for person in people])
     return _merged([*colleagues, *(_contact(person, person.emails[0]) for person in directory.search(session.who, to) if person.emails)])
+
+
+def _as_stored(person: Person, address: str) -> str:
+    """The address in the person's own spelling."""
+    return next(email for email in person.emails if email.casefold() == address.strip().casefold())
 
 
 def _contact(person: Person, email: str) -> Recipient:

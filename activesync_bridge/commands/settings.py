@@ -140,10 +140,9 @@ def _device_password(session: Session, wanted: Property) -> Element:
 
 
 def _rights_management(session: Session, wanted: Property) -> Element:
-    if session.version < Version.V14_1 or wanted.action is None or wanted.action.tag != Tag.Get:
-        return _answer(wanted.tag, SettingsStatus.PROTOCOL_ERROR)
-    templates = Element(Tag.Get, (Element(RightsManagement.RightsManagementTemplates),))
-    return _answer(wanted.tag, Common.IRM_FEATURE_DISABLED, templates)
+    exists = session.version >= Version.V14_1 and wanted.action is not None and wanted.action.tag == Tag.Get
+    status = Common.IRM_FEATURE_DISABLED if exists else SettingsStatus.PROTOCOL_ERROR
+    return _answer(wanted.tag, status, Element(Tag.Get, (Element(RightsManagement.RightsManagementTemplates),)))
 
 
 _HANDLERS: Mapping[int, Callable[[Session, Property], Element]] = {

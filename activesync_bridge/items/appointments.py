@@ -24,7 +24,6 @@ from activesync_bridge.items.patching import (
     Row,
     Table,
     compact,
-    moment,
     put,
     text_element,
     text_row,
@@ -199,7 +198,10 @@ def _read_uid(component: Component, context: Context) -> Elements:
 
 def _read_stamp(component: Component, context: Context) -> Elements:
     found = component.first("DTSTAMP")
-    return (Element(Calendar.DtStamp, compact(times.moment(found, context.dav))),) if found else ()
+    try:
+        return (Element(Calendar.DtStamp, compact(times.moment(found, context.dav))),) if found else ()
+    except BadRequest:
+        return ()  # a client's own mistake, in a line that nobody reads
 
 
 HEAD: Final[Table] = (
@@ -243,12 +245,15 @@ OVERRIDE_16: Final[Table] = (*HEAD, *REST, *TAIL, PLACE_16)
 
 
 def dump(text: str, uid: str, flavour: Flavour) -> tuple[Element, ...]:
-    """The children of ApplicationData for a stored event."""
+    """The children of ApplicationData for a stored event. Raises BadRequest for one beyond the calendar."""
     calendar = calendars.calendar_of(text, "VEVENT")
     context = Context(flavour=flavour, calendar=calendar, uid=uid)
     component = calendars.main(calendar, "VEVENT")
-    spans.remember(component, context)
-    return patching.dump(FIELDS_16 if spans.is_literal(context) else FIELDS, component, context)
+    try:
+        spans.remember(component, context)
+        return patching.dump(FIELDS_16 if spans.is_literal(context) else FIELDS, component, context)
+    except OverflowError:
+        raise BadRequest("The appointment lies beyond the calendar.") from None
 
 
 def wanted_uid(data: Element, flavour: Flavour) -> str:
@@ -321,7 +326,7 @@ def _instance(text: str, instance: str, flavour: Flavour) -> tuple[Component, Co
     span = spans.span_of(component, context)
     if span is None or not spans.recurs(component):
         raise BadRequest("The appointment does not recur.")
-    day = series.told_day(moment(instance), span[0], context)
+    day = series.told_day(spans.told_moment(instance), span[0], context)
     pattern = series.pattern_of(component, span[0])
     if pattern is not None and not recurrence.may_occur(pattern, span[0], day):
         raise NotFound(f"The series has no occurrence on {day.isoformat()}.")
@@ -394,4 +399,4 @@ def _restamp(component: Component, data: Element) -> None:
     told = data.text_of(Calendar.DtStamp).strip()
     if told:
         old = component.first("DTSTAMP")
-        put(component, [old] if old else [], [line("DTSTAMP", compact(moment(told).astimezone(UTC)))])
+        put(component, [old] if old else [], [line("DTSTAMP", compact(spans.told_moment(told).astimezone(UTC)))])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
-from activesync_bridge.items import Flavour, Ghosting, appointments, contacts, tasks
-from activesync_bridge.wbxml.codepages import Calendar
+from activesync_bridge.items import Flavour, Ghosting, appointments, contacts, patching, tasks
 from activesync_bridge.wbxml.element import Element
 from radicale_onoffice import formats
 from radicale_onoffice.core.drafts import Draft
@@ -17,11 +17,6 @@ DUMPS: Mapping[Kind, Callable[[str, str, Flavour], tuple[Element, ...]]] = {
     Kind.APPOINTMENTS: appointments.dump,
     Kind.TASKS: tasks.dump,
 }
-PATCHES: Mapping[Kind, Callable[..., str]] = {
-    Kind.CONTACTS: contacts.patch,
-    Kind.APPOINTMENTS: appointments.patch,
-    Kind.TASKS: tasks.patch,
-}
 
 
 def dump(kind: Kind, text: str, uid: str, flavour: Flavour) -> tuple[Element, ...]:
@@ -29,9 +24,23 @@ def dump(kind: Kind, text: str, uid: str, flavour: Flavour) -> tuple[Element, ..
     return DUMPS[kind](text, uid, flavour)
 
 
-def patch(kind: Kind, text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting, *, uid: str = "") -> str:
-    """The DAV text that a client's ApplicationData makes of the text that it had (None: of nothing). Raises BadRequest."""
-    return PATCHES[kind](text, data, flavour, ghosting, uid=uid)
+def patch(
+    kind: Kind, text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting, *, uid: str = "", now: datetime | None = None
+) -> str:
+    """The DAV text that a client's ApplicationData makes of the text that it had (None: of nothing). Raises BadRequest.
+
+    ``now`` fills in the times of a new appointment that has none ([MS-ASCAL] 3.2.4.4).
+    """
+    if kind is Kind.APPOINTMENTS:
+        return appointments.patch(text, data, flavour, ghosting, uid=uid, now=now)
+    return (contacts.patch if kind is Kind.CONTACTS else tasks.patch)(text, data, flavour, ghosting, uid=uid)
+
+
+def holds(kind: Kind, sent: Element, text: str, uid: str, flavour: Flavour, ghosting: Ghosting) -> bool:
+    """True if the client's item says what we would send of the stored text, so that it need not get it."""
+    if kind is Kind.APPOINTMENTS:
+        return appointments.holds(sent, text, flavour, ghosting)
+    return patching.holds(sent, dump(kind, text, uid, flavour), ghosting)
 
 
 def draft(kind: Kind, text: str, base: Base | None, flavour: Flavour) -> Draft:
@@ -39,9 +48,9 @@ def draft(kind: Kind, text: str, base: Base | None, flavour: Flavour) -> Draft:
     return formats.load(kind, text, base, zone=flavour.zone, region=flavour.region)
 
 
-def client_uid(data: Element) -> str:
-    """The UID that a client chose for an appointment: UID up to 14.1, ClientUid from 16.0 (R2060-R2062; iOS ends it with a NUL)."""
-    return (data.text_of(Calendar.UID) or data.text_of(Calendar.ClientUid)).strip("\0 ")
+def wanted_uid(kind: Kind, data: Element, flavour: Flavour) -> str:
+    """The UID that a client chose for a new item, "" if it chose none: by it an item that comes twice is found."""
+    return appointments.wanted_uid(data, flavour) if kind is Kind.APPOINTMENTS else ""
 
 
 def patch_occurrence(kind: Kind, text: str | None, instance: str, data: Element | None, flavour: Flavour) -> str:

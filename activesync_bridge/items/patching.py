@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from activesync_bridge.items import Flavour, Ghosting
 from activesync_bridge.versions import Version
-from activesync_bridge.wbxml.codepages import AirSyncBase, Contacts
+from activesync_bridge.wbxml.codepages import AirSyncBase, Contacts, Tasks
 from activesync_bridge.wbxml.element import Element
 from radicale_onoffice.core.errors import BadRequest
 from radicale_onoffice.formats import leftovers
@@ -124,8 +124,21 @@ def normal(element: Element) -> tuple[int, object]:
 
 # ------------------------------------------------------------------- the echo
 
-# What a client keeps of its own accord when it leaves the element out, or what only we compose
-NEVER_MISSED: Final = frozenset({AirSyncBase.Body, AirSyncBase.NativeBodyType, Contacts.Picture, Contacts.FileAs})
+# What omission never deletes (``Row.keeps``), what only we compose, and what says nothing by its default
+NEVER_MISSED: Final = frozenset(
+    {
+        AirSyncBase.Body,
+        AirSyncBase.NativeBodyType,
+        Contacts.Picture,
+        Contacts.FileAs,
+        Tasks.Complete,
+        Tasks.DateCompleted,
+        Tasks.Importance,
+        Tasks.ReminderSet,
+        Tasks.ReminderTime,
+        Tasks.Sensitivity,
+    }
+)
 DAYS: Final = frozenset({Contacts.Birthday, Contacts.Anniversary})
 MOMENT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:T(\d\d):?(\d\d)(?::?(\d\d)(?:\.\d+)?)?(?:Z)?)?")
 
@@ -147,13 +160,19 @@ def holds(sent: Element, stored: tuple[Element, ...], ghosting: Ghosting | None 
 
 
 def _comparable(element: Element) -> object:
+    if element.tag == AirSyncBase.Body:
+        return {child.tag: normal(child) for child in element.children}
     if element.children:
-        return {child.tag: normal(child) for child in element.children} if element.tag == AirSyncBase.Body else normal(element)
+        return normal(element)
     text = element.text.replace("\r\n", "\n").strip()
-    found = MOMENT.fullmatch(text) if len(text) > 7 else None
-    if found is None:
+    if element.tag == Contacts.Picture:
+        return "".join(text.split())
+    if len(text) < 8 or MOMENT.fullmatch(text) is None:
         return text
-    return nearest_day(moment(text)) if element.tag in DAYS else moment(text)
+    try:
+        return nearest_day(moment(text)) if element.tag in DAYS else moment(text)
+    except BadRequest:
+        return text  # a number that only looks like a date
 
 
 def _agree(tag: int, sent: list[object], stored: list[object]) -> bool:

@@ -10,9 +10,7 @@ import functools
 import io
 import math
 import re
-import warnings
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from typing import Final
 
 from PIL import Image, ImageOps
@@ -24,7 +22,7 @@ MAX_PIXELS: Final = 50_000_000  # of a photo; what claims more is a decompressio
 MAX_DECODED: Final = 16_000_000  # pixels that are held in memory; JPEG is decoded smaller
 SIDES: Final = (512, 384, 288, 216, 160, 120, 96, 72)  # pixels of the longer side, tried in turn
 LIKENESS: Final = 24  # largest difference of two thumbnails' values, of 255, that comes from encoding anew
-BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 MEDIA: Final = ((b"\xff\xd8\xff", "jpeg"), (b"\x89PNG", "png"), (b"GIF8", "gif"), (b"BM", "bmp"), (b"RIFF", "webp"))
 
 
@@ -50,20 +48,18 @@ def _smaller(data: bytes) -> str:
 
 def _opened(data: bytes, side: int) -> Image.Image:
     """The upright picture in RGB on white; raises one of BROKEN."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "BMP", "WEBP"))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ValueError("more pixels than any photo has")
-        picture.draft("RGB", (2 * side, 2 * side))  # JPEG only: decodes at a fraction of the size
-        if picture.width * picture.height > MAX_DECODED:
-            raise ValueError("more pixels than are worth the memory")
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode in ("RGBA", "LA", "PA", "P"):
-            layer = upright.convert("RGBA")
-            upright = Image.new("RGB", layer.size, "white")
-            upright.paste(layer, mask=layer.getchannel("A"))
-        return upright.convert("RGB")
+    picture = Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "BMP", "WEBP"))
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError("more pixels than any photo has")
+    picture.draft("RGB", (2 * side, 2 * side))  # JPEG only: decodes at a fraction of the size
+    if picture.width * picture.height > MAX_DECODED:
+        raise ValueError("more pixels than are worth the memory")
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode in ("RGBA", "LA", "PA", "P"):
+        layer = upright.convert("RGBA")
+        upright = Image.new("RGB", layer.size, "white")
+        upright.paste(layer, mask=layer.getchannel("A"))
+    return upright.convert("RGB")
 
 
 def decoded(text: str) -> tuple[bytes, str]:
@@ -75,7 +71,7 @@ def decoded(text: str) -> tuple[bytes, str]:
         text = compact
     try:
         data = b64decode(re.sub(r"\s", "", text), validate=True)
-    except Base64Error:
+    except ValueError:  # binascii.Error, or characters beyond ASCII
         raise BadRequest("The picture is not valid base64.") from None
     return data, next((media for magic, media in MEDIA if data.startswith(magic)), "jpeg")
 

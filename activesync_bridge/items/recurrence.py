@@ -36,6 +36,7 @@ EVERY_DAY, WORKDAYS, WEEKEND = 127, 62, 65
 LAST = 5  # WeekOfMonth
 MONDAY = 1
 MAX_INTERVAL = MAX_COUNT = 999  # R28311, R345
+FIRST_YEAR, NO_END_YEAR = 1601, 4500  # Windows' first year; Outlook's year of what never ends
 RESERVED_CALENDARS = {13, 16, 17, 18, 19, 21, 22, 23}  # R53913
 # Calendars whose months are not the Gregorian ones; RSCALE (RFC 7529) says so, and the core tells what it cannot hold (rule 74)
 SCALES = {6: "ISLAMIC", 8: "HEBREW", 14: "CHINESE", 15: "CHINESE", 20: "CHINESE"}
@@ -148,7 +149,7 @@ def load(element: Element, start: Start, had: Pattern | None, version: Version, 
             week=numbers.get(Calendar.WeekOfMonth, 0),
             month=numbers.get(Calendar.MonthOfYear, 0),
             count=numbers.get(Calendar.Occurrences) or None,
-            until=_last_day(moment(until.text), start, whole_day) if until is not None and until.text.strip() else None,
+            until=_last_day(until.text.strip(), start, whole_day) if until is not None and until.text.strip() else None,
             scale=SCALES.get(numbers.get(Calendar.CalendarType, 0), ""),
             first_day=numbers.get(Calendar.FirstDayOfWeek, had.first_day if had else None),
         ),
@@ -173,8 +174,16 @@ def _numbers(element: Element) -> dict[int, int]:
     return found
 
 
-def _last_day(until: datetime, start: Start, whole_day: Callable[[datetime], date]) -> date:
-    """The day that an Until means. Exchange keeps a day only, so a midnight, in UTC (AOSP Android) or in the event's zone, is one."""
+def _last_day(text: str, start: Start, whole_day: Callable[[datetime], date]) -> date | None:
+    """The day that an Until means, None for no end (Outlook's is in the year 4500).
+
+    Exchange keeps a day only, so a midnight, in UTC (AOSP Android) or in the event's zone, is one.
+    """
+    until = moment(text)
+    if until.year >= NO_END_YEAR:
+        return None
+    if until.year < FIRST_YEAR:
+        raise BadRequest(f"Until lies beyond the calendar: {text[:40]!r}.")
     if not isinstance(start, datetime):
         return whole_day(until)
     local = until.astimezone(start.tzinfo)

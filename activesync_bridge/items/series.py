@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Final
 
 from activesync_bridge.items import Ghosting, patching, recurrence, spans
-from activesync_bridge.items.patching import Context, Elements, Row, Table, compact, moment, put, with_text
+from activesync_bridge.items.patching import Context, Elements, Row, Table, compact, put, with_text
 from activesync_bridge.items.recurrence import Pattern
 from activesync_bridge.wbxml.codepages import AirSyncBase, Calendar
 from activesync_bridge.wbxml.element import Element
@@ -180,7 +180,7 @@ def apply(calendar: Component, component: Component, exception: Element, table: 
         raise BadRequest("An Exception has no ExceptionStartTime.")
     if span is None or not spans.recurs(component):
         return False  # EAS-4-TbSync#355: what does not recur has no exceptions
-    day = told_day(moment(text), span[0], context)
+    day = told_day(spans.told_moment(text), span[0], context)
     if is_deleted(exception):
         return leave_out(component, day, context)
     return day not in left_out(component, context) and override(calendar, component, day, exception, table, context)
@@ -210,7 +210,7 @@ def override(calendar: Component, master: Component, day: date, data: Element, t
     inner.memo.update(context.memo)
     first = data.text_of(Calendar.StartTime).strip()
     if first and not data.text_of(Calendar.EndTime).strip():
-        shifted = Element(Calendar.EndTime, compact(spans.later(moment(first), length)))
+        shifted = Element(Calendar.EndTime, compact(spans.later(spans.told_moment(first), length)))
         data = Element(data.tag, (*(child for child in data.children if child.tag != Calendar.EndTime), shifted))
     spans.plan(own, data, inner, recurring=False)
     if not patching.patch(table, own, data, inner):

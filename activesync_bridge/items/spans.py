@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from activesync_bridge.items import timezone
 from activesync_bridge.items.patching import Context, Elements, Row, compact, moment, nearest_day, put
+from activesync_bridge.items.recurrence import FIRST_YEAR, NO_END_YEAR
 from activesync_bridge.versions import Version
 from activesync_bridge.wbxml.codepages import Calendar
 from activesync_bridge.wbxml.element import Element
@@ -49,6 +50,14 @@ def span_of(component: Component, context: Context) -> Span | None:
 def remember(component: Component, context: Context) -> None:
     """Read the span once for a component that is only read."""
     context.memo["span"] = span_of(component, context)
+
+
+def told_moment(text: str) -> datetime:
+    """A moment that a client tells, in UTC; raises BadRequest, also beyond the years that clients and CRMs can handle."""
+    when = moment(text)
+    if not FIRST_YEAR <= when.year < NO_END_YEAR:
+        raise BadRequest(f"{text[:40]!r} lies beyond the calendar.")
+    return when
 
 
 def clamped(start: Start, end: Start) -> Span:
@@ -165,15 +174,15 @@ def _told(data: Element, had: Span | None, component: Component, context: Contex
     if had is None and not first:
         return None
     if is_day:
-        start = whole_day(moment(first), context) if first else _first_day(had, context)
-        end = whole_day(moment(last), context, is_end=True) if last else _last_day(had, context)
+        start = whole_day(told_moment(first), context) if first else _first_day(had, context)
+        end = whole_day(told_moment(last), context, is_end=True) if last else _last_day(had, context)
         return clamped(start, max(start, end))
     return _moments(first, last, had, component, context)
 
 
 def _moments(first: str, last: str, had: Span | None, component: Component, context: Context) -> Span:
-    start = moment(first) if first else _moment(had, 0, context)
-    end = moment(last) if last else _moment(had, 1, context)
+    start = told_moment(first) if first else _moment(had, 0, context)
+    end = told_moment(last) if last else _moment(had, 1, context)
     stored = zone_of(had[0], component, context) if had is not None and isinstance(had[0], datetime) else None
     now = timing(context)
     zone = timezone.resolve(now.blob, start, stored=stored, tenant=context.flavour.zone, recurring=now.recurring)
@@ -281,9 +290,9 @@ def completed(data: Element, now: datetime | None) -> Element:
     rounded = now.replace(minute=0, second=0, microsecond=0)
     while rounded < now:
         rounded += HALF_HOUR
-    if not first and last and moment(last) < rounded:
+    if not first and last and told_moment(last) < rounded:
         raise BadRequest("The event has no StartTime, and its EndTime is past.")  # R52515, R5251611
-    if first and moment(first) > now:
+    if first and told_moment(first) > now:
         raise BadRequest("The event has no EndTime, and its StartTime is to come.")  # R52518
     more = [
         *([] if first else [Element(Calendar.StartTime, compact(rounded))]),

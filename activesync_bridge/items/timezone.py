@@ -26,6 +26,7 @@ BLOB = struct.Struct("<i64s16si64s16si")
 # SYSTEMTIME of [MS-DTYP] 2.3.13; the day of the week stands BEFORE the day, which is the week of the month where the year is 0
 SYSTEMTIME = struct.Struct("<8H")
 LAST_WEEK = 5
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 MINUTE = timedelta(minutes=1)
 # Tried first where only the rules are known: where most people live, as far as onOffice's customers go
 POPULOUS = (
@@ -211,7 +212,12 @@ def _moves_at(key: str, wall: datetime) -> bool:
 @functools.lru_cache(maxsize=4096)
 def dump(key: str, year: int) -> str:
     """The Timezone element's text for an IANA zone in the year of an event."""
-    return rules_of(key, year).packed()
+    return rules_of(key, _steady(year)).packed()
+
+
+def _steady(year: int) -> int:
+    """The year, or the nearest one of which the zones' rules tell something."""
+    return min(max(year, FIRST_YEAR), LAST_YEAR)
 
 
 # ------------------------------------------------------------------------- in
@@ -254,7 +260,7 @@ def resolve(text: str, start: datetime, *, stored: ZoneInfo | None, tenant: Zone
     rules = load(text) if text else None
     if rules is None or rules.is_blank:
         return stored or tenant
-    year = (start.astimezone(UTC) + timedelta(minutes=rules.standard)).year
+    year = _steady((start.astimezone(UTC) + timedelta(minutes=rules.standard)).year)
     if stored is not None and rules.year(year) in (year_of(stored.key, year), rules_of(stored.key, year).year(year)):
         return stored
     named = _named(rules, year, tenant)
@@ -308,6 +314,6 @@ def wall(text: str, moment: datetime) -> datetime | None:
     rules = load(text) if text else None
     if rules is None or rules.is_blank:
         return None
-    year = (moment.astimezone(UTC) + timedelta(minutes=rules.standard)).year
+    year = _steady((moment.astimezone(UTC) + timedelta(minutes=rules.standard)).year)
     shown = [_wall(_minutes(moment), offset) for offset in sorted(_offsets_at(rules, moment, year))]
     return next((one for one in shown if one.hour == one.minute == 0), shown[0])

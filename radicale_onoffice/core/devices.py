@@ -1,4 +1,4 @@
-"""The phones of the users: who may come, who has to go, and what is forgotten with them (rule 15; [MS-ASPROV] 3.1.5.2 for the wipe).
+"""The phones of the users: who may come, who has to go, and what is forgotten with them (rule 15; [MS-ASPROV] 3.2.5.1.2 for the wipe).
 
 A device belongs to the user who signs in from it; the same device id of another user is another device, which starts from zero.
 Everything that an administrator does to a device grows the tenant's change number, so that a phone that waits is told at once.
@@ -73,7 +73,7 @@ class Devices:
                 tx.save_device(replace(device, state=DeviceState.WIPE_SENT))
 
     def wiped(self, identity: Identity, device_id: str, *, success: bool = True) -> None:
-        """The device says that it has wiped itself, or that it could not: then it is told again (R663-R666)."""
+        """The device says that it has wiped itself, or that it could not: then it is told again (R663, R665)."""
         with self._store.writing() as tx:
             device = self._get(tx, identity, device_id)
             if device.state not in WIPING:

@@ -2,7 +2,8 @@
 
 People are searched by the beginnings of what is offered of them: names, company, e-mail addresses, numbers, whatever the case, accents and
 notation ("mueller", "MÜLLER" and "muller" find Müller; "0171 23" and "+49171 23" the same number). Each reader's list is kept in memory and
-follows the feed: after a change only what changed is read again. Readers share what they both see.
+follows the feed: after a change only what changed is read again. Readers share what they both see. What a record comes to is kept beside the
+encoded items, so that a new process reads 10,000 people in a moment instead of making them.
 """
 
 from __future__ import annotations
@@ -12,28 +13,33 @@ import unicodedata
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
 import phonenumbers
 
 from radicale_onoffice.core import availability, folders, rights, slots
+from radicale_onoffice.core.contacts import display_name
 from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.feeds import Cursor, Feeds
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import Appointment, Contact, Entry, Identity, Kind, Slot, User, UserState
+from radicale_onoffice.core.model import Appointment, Contact, Entry, Identity, Kind, Record, Slot, User, UserState
 from radicale_onoffice.core.ports import Store
 
 READERS = 64  # lists of readers that are kept in memory
 MIN_DIGITS = 3  # of a number that is searched for
 BATCH = 500  # records read at a time
+SEPARATOR = "\x1f"
+FORM = 1  # of what is kept; a new one makes the old useless
+EMAILS = (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 NUMBER = re.compile(r"[+0-9][0-9 ()/.\-]*")
 GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Person:
     """What can be looked up of a contact: no more than a device is offered of it."""
 
@@ -145,23 +151,60 @@ class Directory:
         for entry in entries:
             by_id.pop(entry.record_id, None)
         by_id.update(self._read(who, {entry.record_id: entry.etag for entry in entries if entry.live}))
-        return _View(cursor, tuple(sorted(by_id.values(), key=lambda person: (_folded(person.display_name), person.record_id))))
+        # ``keys`` begins with the name in the form in which names are compared.
+        return _View(cursor, tuple(sorted(by_id.values(), key=lambda person: (person.keys, person.record_id))))
 
     def _read(self, who: Reader, etags: Mapping[str, str]) -> Mapping[str, Person]:
         tenant = who.identity.tenant
         with self._lock:
-            found = {record_id: person for record_id, etag in etags.items() if (person := self._shared.get((tenant, record_id, etag)))}
-        missing = sorted(etags.keys() - found.keys())
-        prefix = _country_code(who.tenant.region)
-        for start in range(0, len(missing), BATCH):
-            with self._store.reading() as tx:
-                records = tx.records(tenant, missing[start : start + BATCH])
-            for record in records:
-                if not record.deleted and isinstance(record.value, Contact):
-                    found[record.id] = person_of(record.value, record.id, record.etag, prefix)
+            shared = (self._shared.get((tenant, record_id, etag)) for record_id, etag in etags.items())
+            found = {person.record_id: person for person in shared if person is not None}
+        kept = self._kept(who, etags, sorted(etags.keys() - found.keys()))
+        made = self._made(who, sorted(etags.keys() - found.keys() - kept.keys()))
+        fresh = {**kept, **made}
         with self._lock:
-            self._shared.update({(tenant, person.record_id, person.etag): person for person in found.values()})
-        return found
+            self._shared.update({(tenant, person.record_id, person.etag): person for person in fresh.values()})
+        return {**found, **fresh}
+
+    def _kept(self, who: Reader, etags: Mapping[str, str], record_ids: Sequence[str]) -> Mapping[str, Person]:
+        """Those whose stored form has not changed since they were made."""
+        with self._store.reading() as tx:
+            stored = tx.fragments(who.identity.tenant, _form(who), record_ids)
+        people = (_load(data) for _, data in stored.values())
+        return {person.record_id: person for person in people if person.etag == etags[person.record_id]}
+
+    def _made(self, who: Reader, record_ids: Sequence[str]) -> Mapping[str, Person]:
+        """Out of the records, and kept for the next process."""
+        made: dict[str, Person] = {}
+        country_code = str(phonenumbers.country_code_for_region(who.tenant.region))
+        for start in range(0, len(record_ids), BATCH):
+            with self._store.reading() as tx:
+                records = tx.records(who.identity.tenant, record_ids[start : start + BATCH])
+            contacts = [one for one in records if isinstance(one.value, Contact) and not one.deleted]
+            people = [person_of(one, country_code) for one in contacts]
+            made.update({person.record_id: person for person in people})
+            rows = [(one.id, one.version, _dump(person)) for one, person in zip(contacts, people, strict=True)]
+            with self._store.writing() as writing:
+                writing.save_fragments(who.identity.tenant, _form(who), rows)
+        return made
+
+
+def _form(who: Reader) -> str:
+    """The name under which people are kept: their numbers depend on the region."""
+    return f"directory {FORM} {who.tenant.region}"
+
+
+def _dump(person: Person) -> bytes:
+    """Fields with separators that no name holds: ten thousand are read at once, and JSON takes four times as long."""
+    texts = (*astuple(person)[:-3], "\n".join(person.emails), "1" if person.has_picture else "", person.keys)
+    return SEPARATOR.join(text.replace(SEPARATOR, " ") for text in texts).encode()
+
+
+def _load(data: bytes) -> Person:
+    fields: list[Any] = list(data.decode().split(SEPARATOR))
+    emails, has_picture, keys = fields[-3:]
+    fields[-3:] = tuple(emails.split("\n")) if emails else (), bool(has_picture), keys
+    return Person(*fields)
 
 
 def addresses(user: User, default_tenant: str) -> tuple[str, ...]:
@@ -171,23 +214,27 @@ def addresses(user: User, default_tenant: str) -> tuple[str, ...]:
     return tuple(login for login in logins if ADDRESS.fullmatch(login))
 
 
-def person_of(contact: Contact, record_id: str, etag: str, country_code: str) -> Person:
-    """The part of a contact that can be looked up."""
+def person_of(record: Record, country_code: str) -> Person:
+    """The part of a contact's record that can be looked up."""
+    contact = record.value
+    assert isinstance(contact, Contact)
     offered = slots.offered(contact)
-    emails = tuple(offered[slot].value for slot in (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3) if slot in offered)
-    name = " ".join(part for part in (contact.first_name, contact.last_name) if part)
+    emails = tuple(offered[slot].value for slot in EMAILS if slot in offered)
+    numbers = [entry.value for slot, entry in offered.items() if slot not in EMAILS]
+    name = display_name(contact)
     texts = (
         name,
-        " ".join(part for part in (contact.last_name, contact.first_name) if part),
+        f"{contact.first_name} {contact.last_name}",
+        f"{contact.last_name} {contact.first_name}",
         contact.company,
         contact.department,
         *emails,
     )
-    numbers = [entry.value for slot, entry in offered.items() if slot not in (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3)]
+    keys = dict.fromkeys((*_texts(texts), *(key for number in numbers for key in _digits(number, country_code))))
     return Person(
-        record_id=record_id,
-        etag=etag,
-        display_name=name or contact.company or next(iter(emails), "") or next(iter(numbers), ""),
+        record_id=record.id,
+        etag=record.etag,
+        display_name=name,
         first_name=contact.first_name,
         last_name=contact.last_name,
         company=contact.company,
@@ -197,7 +244,7 @@ def person_of(contact: Contact, record_id: str, etag: str, country_code: str) ->
         mobile_phone=_value(offered, Slot.MOBILE),
         emails=emails,
         has_picture=contact.picture is not None,
-        keys="".join(f"\n{key}" for key in (*_texts(texts), *(key for number in numbers for key in _digits(number, country_code)))),
+        keys="".join(f"\n{key}" for key in keys),
     )
 
 
@@ -220,9 +267,8 @@ def _texts(texts: Iterable[str]) -> Iterable[str]:
     """Each text folded, and the German spelling of its umlauts beside it."""
     for text in filter(None, texts):
         yield _folded(text)
-        spelled = text.casefold().translate(GERMAN)
-        if spelled != text.casefold():
-            yield _folded(spelled)
+        if not text.isascii():
+            yield _folded(text.casefold().translate(GERMAN))
 
 
 def _digits(number: str, country_code: str) -> tuple[str, ...]:
@@ -235,10 +281,6 @@ def _digits(number: str, country_code: str) -> tuple[str, ...]:
     return (digits, country_code + digits[1:]) if digits.startswith("0") else (digits,)
 
 
-def _country_code(region: str) -> str:
-    return str(phonenumbers.country_code_for_region(region))
-
-
 def _needles(text: str, region: str) -> Sequence[str]:
     """What to look for in ``keys``: at the beginning of a part, at the beginning of a word, and as digits. Pure."""
     folded = _folded(text)
@@ -247,5 +289,5 @@ def _needles(text: str, region: str) -> Sequence[str]:
     needles = [f"\n{folded}", f" {folded}"]
     digits = "".join(filter(str.isdecimal, text))
     if NUMBER.fullmatch(text.strip()) and len(digits) >= MIN_DIGITS:
-        needles += [f"\n{one}" for one in _digits(text, _country_code(region))[:1]]
+        needles.append(f"\n{_digits(text, str(phonenumbers.country_code_for_region(region)))[0]}")
     return needles

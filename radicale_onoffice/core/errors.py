@@ -50,7 +50,7 @@ class OutOfReach(Refused):
 
 
 class TooManyDevices(Refused):
-    """The user has ``limit`` devices already ([MS-ASCMD] 2.2.2: status 177)."""
+    """The user has ``limit`` devices already ([MS-ASCMD] 2.2.2, status 177, R4980)."""
 
     def __init__(self, limit: int):
         super().__init__(f"You have {limit} devices already; have one removed with `radicale-onoffice device remove`.")

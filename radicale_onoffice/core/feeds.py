@@ -25,6 +25,7 @@ from radicale_onoffice.core.ports import Entry, Feed, Member, Offer, Store, Tran
 
 PERIODS = 32  # answers to time-range queries that are remembered until something of the tenant changes
 DEFAULT = ""  # the scope of a client that names no period
+STANDING = "standing"  # tasks that are not cancelled: what a client is offered that has no word for cancelled (rule 84)
 OPEN = "open"  # tasks that are neither completed nor cancelled ([MS-ASCMD] FilterType 8)
 # Appointments from so far back on ([MS-ASCMD] FilterType 4 to 7), in the words of ISO 8601
 PASTS: Mapping[str, window.Past] = {
@@ -36,7 +37,7 @@ PASTS: Mapping[str, window.Past] = {
 SCOPES: Mapping[Kind, tuple[str, ...]] = {
     Kind.CONTACTS: (DEFAULT,),
     Kind.APPOINTMENTS: (DEFAULT, *PASTS),
-    Kind.TASKS: (DEFAULT, OPEN),
+    Kind.TASKS: (DEFAULT, STANDING, OPEN),
 }
 
 
@@ -139,7 +140,8 @@ class Feeds:
         """True if the record is offered; the stored feed is asked first, so that the usual case needs no refresh."""
         with self._store.reading() as tx:
             feed = tx.feed(identity, kind, scope)
-            if feed is not None and any(entry.live for entry in tx.feed_entries_of(feed.id, [record_id])):
+            is_today = feed is not None and self._clock().timestamp() < feed.valid_until
+            if feed is not None and is_today and any(entry.live for entry in tx.feed_entries_of(feed.id, [record_id])):
                 return True
         feed = self.refresh(identity, kind, scope)
         with self._store.reading() as tx:
@@ -268,6 +270,7 @@ class Feeds:
             if self.is_offerable(who, Kind.TASKS, member)
             and not tasks.is_dropped(member.mark, today, self._policy.task_completed_days)
             and not (scope == OPEN and member.mark)
+            and not (scope == STANDING and member.mark == "cancelled")
         ]
         # Open tasks before completed ones, then the nearest due first: what a cap must not take away (U35).
         offered.sort(key=lambda member: (member.mark != "", member.ends, member.record_id))
@@ -301,8 +304,9 @@ class Feeds:
             known = self._periods.get(key)
             if known is None:
                 known = self._periods[key] = self._in_period(tx, who, edges, after, before)
-                while len(self._periods) > PERIODS:
-                    self._periods.pop(next(iter(self._periods)), None)
+                # A copy of the keys: other threads add and drop answers meanwhile.
+                for oldest in list(self._periods)[:-PERIODS]:
+                    self._periods.pop(oldest, None)
             return known
 
     def _in_period(self, tx: Transaction, who: Reader, edges: window.Window, after: int, before: int) -> Sequence[Offer]:

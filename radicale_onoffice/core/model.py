@@ -418,7 +418,7 @@ class HistoryLine:
 
 
 class DeviceState(StrEnum):
-    """What a device may do, and how far its wipe has come ([MS-ASPROV] 3.1.5.2)."""
+    """What a device may do, and how far its wipe has come ([MS-ASPROV] 3.2.5.1.2)."""
 
     ALLOWED = "allowed"
     BLOCKED = "blocked"

@@ -207,9 +207,10 @@ class AccountsPart(Part):
         }
         self._connection.execute(tables.audit.insert(), row)
 
-    def audit(self, tenant: str, limit: int) -> Sequence[AuditLine]:
+    def audit(self, tenant: str, limit: int, *, login: str | None = None, event: str | None = None) -> Sequence[AuditLine]:
         columns = tables.audit.c
-        query = select(tables.audit).where(columns.tenant == tenant).order_by(columns.id.desc()).limit(limit)
+        wanted = [columns.tenant == tenant, *([columns.login == login] if login else []), *([columns.event == event] if event else [])]
+        query = select(tables.audit).where(*wanted).order_by(columns.id.desc()).limit(limit)
         found = []
         for row in self._connection.execute(query):
             at = from_micros(row.at)

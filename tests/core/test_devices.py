@@ -1,4 +1,4 @@
-"""Phones: who may come, and what an administrator does to them (rule 15; [MS-ASPROV] 3.1.5.2)."""
+"""Phones: who may come, and what an administrator does to them (rule 15; [MS-ASPROV] 3.2.5.1.2)."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_what_a_device_says_is_bounded_and_forges_no_log_line(office):
     assert (32, ("n0", "v?" * 128)) == (len(device.information), device.information[0])
 
 
-def test_status_177_one_device_more_than_allowed_is_refused(make_office):
-    """Of one user; a device that is removed makes room."""
+def test_r4980_one_device_more_than_allowed_is_refused(make_office):
+    """Status 177, counted per user; a device that is removed makes room."""
     office = make_office(Policy(max_devices=2))
     for device_id in ("a", "b"):
         seen(office, device_id=device_id)
@@ -168,7 +168,7 @@ def test_a_wipe_is_requested_sent_and_done(office):
 
 
 def test_a_wipe_that_failed_is_told_again(office):
-    """R66605; the administrator sees it in the audit log."""
+    """R665, R66604; the administrator sees it in the audit log."""
     seen(office)
     office.devices.request_wipe(ANNA, PHONE, "admin")
     office.devices.wipe_sent(ANNA, PHONE)

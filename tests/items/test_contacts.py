@@ -269,6 +269,19 @@ def test_a_contact_that_has_a_filing_name_only_goes_by_it():
     assert "Hausmeister" == formats.load(Kind.CONTACTS, text, None, zone=BERLIN, region="DE").value.last_name
 
 
+def test_a_filing_name_that_is_the_shown_name_is_none_of_its_own():
+    """It follows the names from then on."""
+    own = changed((Contacts.FileAs, "Groß, Eva"))
+    assert lines_of(CARD) == lines_of(changed((Contacts.FileAs, "Dr. Eva Groß"), text=own))
+
+
+def test_a_stored_birthday_of_no_calendar_is_not_sent_and_stays():
+    """30 February."""
+    text = CARD.replace("1980-03-15", "1980-02-30")
+    assert "Birthday" not in named(dumped(text))
+    assert text == changed(text=text)
+
+
 def test_outlooks_named_address_is_the_address():
     """``"Eva Groß" <eva@makler.example>`` is no change."""
     assert CARD == changed((Contacts.Email1Address, '"Eva Groß" <Eva@Makler.example>'))
@@ -361,6 +374,17 @@ def test_pain_48_a_returned_picture_never_replaces_the_original():
     assert other == named(dumped(new))["Picture"]
 
 
+def test_a_picture_in_lines_or_in_place_of_a_broken_one_is_taken():
+    """Some clients wrap base64; a stored one that cannot be read looks like nothing."""
+    wrapped = "\r\n".join(b64encode(bytes(36000)).decode()[start : start + 60] for start in range(0, 48000, 60))
+    assert b64encode(bytes(36000)).decode() == named(dumped(changed((Contacts.Picture, wrapped))))["Picture"]
+    new = changed((Contacts.Picture, b64encode(SMALL).decode()), text=with_photo(bytes(60000)))
+    assert b64encode(SMALL).decode() == named(dumped(new))["Picture"]
+    tall = photo((90, 120), seed=2)
+    assert not pictures.shows_the_same(SMALL, tall)
+    assert pictures.shows_the_same(SMALL, SMALL)
+
+
 def test_an_empty_picture_deletes_only_where_supported_names_it():
     """iOS 8.2 and later sends it always; omission never deletes."""
     text = with_photo(SMALL)
@@ -373,13 +397,15 @@ def test_an_empty_picture_deletes_only_where_supported_names_it():
     assert text == changed((Contacts.Picture, None), text=text, ghosting=managed)
 
 
-def bomb():
-    """A few KB that claim 60,000 x 60,000 pixels."""
+def claiming(side):
+    """A few KB that claim to be a square picture of this side."""
     whole = photo((8, 8), kind="BMP")
-    return whole[:18] + (60000).to_bytes(4, "little") + (60000).to_bytes(4, "little") + whole[26:] + bytes(40000)
+    return whole[:18] + side.to_bytes(4, "little") * 2 + whole[26:] + bytes(40000)
 
 
-@pytest.mark.parametrize("broken", [bomb(), b"\xff\xd8\xff" + bytes(60000), LARGE[:50000], b"GIF89a" + bytes(50000)])
+@pytest.mark.parametrize(
+    "broken", [claiming(60000), claiming(8000), claiming(5000), b"\xff\xd8\xff" + bytes(60000), LARGE[:50000], b"GIF89a" + bytes(50000)]
+)
 def test_a_picture_that_cannot_be_read_is_left_out(broken):
     """Decompression bombs, cut and made-up files: the contact comes without, and keeps it."""
     text = with_photo(broken)

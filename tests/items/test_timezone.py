@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib.metadata
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activesync_bridge.items import timezone, windows_zones
+from tests.items import generate_windows_zones
 from tests.items.building import BERLIN
 
 VIENNA, NEW_YORK, UTC_ZONE = ZoneInfo("Europe/Vienna"), ZoneInfo("America/New_York"), ZoneInfo("UTC")
@@ -192,3 +195,13 @@ def test_the_table_of_windows_names_is_whole():
     assert len(windows_zones.IANA) > 130
     assert len(known()) > 550
     assert max(len(name) for name in windows_zones.IANA) <= 31
+
+
+def test_the_table_is_what_the_generator_makes():
+    """Wherever the package that carries CLDR's list is installed in the version that the table names."""
+    source = pytest.importorskip("tzlocal.windows_tz", reason="tzlocal is not installed: only needed to make the table anew")
+    version = importlib.metadata.version("tzlocal")
+    text = Path(windows_zones.__file__).read_text("utf-8")
+    if f"tzlocal {version}." not in text:
+        pytest.skip(f"the table was made from another version than tzlocal {version}")
+    assert all(row in text for row in generate_windows_zones.rows(source.win_tz, source.tz_win))
