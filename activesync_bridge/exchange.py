@@ -268,9 +268,8 @@ def _plan_news(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> 
     """News in batches until the room is used: what the device wrote itself takes none."""
     feeds, steps = viewer.office.feeds, list[sync_state.Step]()
     while True:
-        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1)
-        offered = feeds.live(viewer.identity, kind, before.own, before.scope) if before.own and not news.more else frozenset()
-        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=offered)
+        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1, watch=before.own)
+        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=news.live)
         steps += part.steps
         before = part.after
         if not part.more:
