@@ -52,7 +52,9 @@ class Gateway:
     def open(self, request: Request, who: Reader) -> Session | Answer:
         """The session of a request of a user who has just signed in, or the answer that the device's state demands."""
         try:
-            device = self.office.devices.seen(who.identity, request.device_id, request.device_type, request.user_agent, str(request.version))
+            device = self.office.devices.seen(
+                who.identity, request.device_id, request.device_type, request.user_agent, str(request.version)
+            )
         except OfficeError as error:
             return answer(error, request.command, request.version)
         session = Session(self.office, who, device, request.version, request, self.options, self.announced)

@@ -58,7 +58,7 @@ class Sender:
                 fresh.append((offer.record_id, offer.version, encoded.data))
             found[offer.record_id] = encoded
         if fresh:
-            with office.store.writing() as tx:
+            with office.store.writing(lasting=False) as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)
         return found
 
