@@ -60,7 +60,7 @@ class Sender:
                 self.passed.add(offer.record_id)
             found[offer.record_id] = encoded
         if fresh:
-            with office.store.writing() as tx:
+            with office.store.writing(lasting=False) as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)
         return found
 

@@ -114,7 +114,7 @@ class Bridge:
             await self._pool.run(sign_in)
         except OfficeError as error:
             return "sign-in", _http(answer(error, "", Version.V16_1))
-        return scope["method"], asked
+        return "OPTIONS" if scope["method"] == "OPTIONS" else "invalid", asked
 
     async def _command(self, request: Request, key: str, sign_in: Callable[[], Reader], body: bytes, receive: Receive) -> Http | None:
         """The answer to a command, None if the client went away while it waited; raises what sign-in raises."""

@@ -61,12 +61,16 @@ class Devices:
 
     def update(self, identity: Identity, device_id: str, **changes: Any) -> Device:
         """Change what is kept of a device (fields of Device), and nothing that somebody else changes meanwhile; raises NotFound."""
+        with self._store.writing() as tx:
+            return self.update_in(tx, identity, device_id, **changes)
+
+    def update_in(self, tx: Transaction, identity: Identity, device_id: str, **changes: Any) -> Device:
+        """``update`` within a transaction that writes something else, too."""
         if "information" in changes:
             pairs = changes["information"][:MAX_INFORMATION]
             changes["information"] = tuple((_clipped(name), _clipped(value)) for name, value in pairs)
-        with self._store.writing() as tx:
-            device = replace(self._get(tx, identity, device_id), **changes)
-            tx.save_device(device)
+        device = replace(self._get(tx, identity, device_id), **changes)
+        tx.save_device(device)
         return device
 
     def wipe_sent(self, identity: Identity, device_id: str) -> None:
