@@ -151,7 +151,7 @@ def test_r369_and_r370_some_elements_are_never_deleted_by_omission(tag):
 
 @pytest.mark.parametrize("tags", [(Tasks.UtcDueDate, Tasks.DueDate), (Tasks.UtcStartDate, Tasks.StartDate), (Tasks.Categories,)])
 def test_r5912_others_are(tags):
-    """Both elements of a date; one of them alone still tells it."""
+    """MS-ASCMD R5912: both elements of a date; one of them alone still tells it."""
     new = changed(*((tag, None) for tag in tags))
     assert all(first(dumped(new), tag) is None for tag in tags)
     assert TODO == changed(*((tag, None) for tag in tags), ghosting=Ghosting(managed=frozenset({Tasks.Subject})))
