@@ -145,7 +145,7 @@ class Writer:
         if command.instance_id:
             return items.patch_occurrence(self.kind, text, command.instance_id, command.data, self.flavour)
         assert command.data is not None
-        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid)
+        return items.patch(self.kind, text, command.data, self.flavour, self._ghosting(), uid=uid, now=self.session.office.clock())
 
     def _ghosting(self) -> Ghosting:
         """R2231: in 16.x every property of an appointment is ghosted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from activesync_bridge.items import Flavour, Ghosting, appointments, contacts, tasks
 from activesync_bridge.wbxml.codepages import Calendar
@@ -19,7 +20,6 @@ DUMPS: Mapping[Kind, Callable[[str, str, Flavour], tuple[Element, ...]]] = {
 }
 PATCHES: Mapping[Kind, Callable[..., str]] = {
     Kind.CONTACTS: contacts.patch,
-    Kind.APPOINTMENTS: appointments.patch,
     Kind.TASKS: tasks.patch,
 }
 
@@ -29,8 +29,15 @@ def dump(kind: Kind, text: str, uid: str, flavour: Flavour) -> tuple[Element, ..
     return DUMPS[kind](text, uid, flavour)
 
 
-def patch(kind: Kind, text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting, *, uid: str = "") -> str:
-    """The DAV text that a client's ApplicationData makes of the text that it had (None: of nothing). Raises BadRequest."""
+def patch(
+    kind: Kind, text: str | None, data: Element, flavour: Flavour, ghosting: Ghosting, *, uid: str = "", now: datetime | None = None
+) -> str:
+    """The DAV text that a client's ApplicationData makes of the text that it had (None: of nothing). Raises BadRequest.
+
+    ``now`` fills in the times of a new appointment that names none ([MS-ASCAL] 3.2.4.4).
+    """
+    if kind is Kind.APPOINTMENTS:
+        return appointments.patch(text, data, flavour, ghosting, uid=uid, now=now)
     return PATCHES[kind](text, data, flavour, ghosting, uid=uid)
 
 
