@@ -53,7 +53,12 @@ class Gateway:
         """The session of a request of a user who has just signed in, or the answer that the device's state demands."""
         try:
             device = self.office.devices.seen(
-                who.identity, request.device_id, request.device_type, request.user_agent, str(request.version)
+                who.identity,
+                request.device_id,
+                request.device_type,
+                request.user_agent,
+                str(request.version),
+                syncs=request.command == "Sync",
             )
         except OfficeError as error:
             return answer(error, request.command, request.version)

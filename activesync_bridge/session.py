@@ -31,6 +31,15 @@ class Announced(Protocol):
         """True unless this very news was told too often already."""
 
 
+class Viewer(Protocol):
+    """Whose view of the office a plan is made of."""
+
+    @property
+    def office(self) -> Office: ...
+    @property
+    def identity(self) -> Identity: ...
+
+
 @dataclass(slots=True)
 class Session:
     """One request of a signed-in user's device. ``who`` is the user with the tenant as of this request."""

@@ -196,9 +196,11 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
         _settle(session, kind, stored, opened, after, sticky)
         cursor = after.cursor if after.cursor is not None else session.office.feeds.cursor(session.identity, kind, scope)
         return Part(watched=(kind, scope, cursor))
-    state = sync_state.advanced(stored, before, after, request.digest, sticky.to_json())
-    element = _element(session, request, state.key, Status.SUCCESS, more=more, commands=sender.commands(steps), responses=writer.responses)
+    commands, left_out = sender.commands(steps)
+    state = sync_state.advanced(stored, before, sync_state.without(after, left_out), request.digest, sticky.to_json())
+    element = _element(session, request, state.key, Status.SUCCESS, more=more, commands=commands, responses=writer.responses)
     content = encode_children([element])
+    sender.mend()
     _save(session, kind, state, content.data, expect=stored)
     return Part(content, len(steps))
 

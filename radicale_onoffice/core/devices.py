@@ -33,10 +33,12 @@ class Devices:
 
     # ------------------------------------------------------- what phones do
 
-    def seen(self, identity: Identity, device_id: str, type: str = "", user_agent: str = "", version: str = "") -> Device:
+    def seen(
+        self, identity: Identity, device_id: str, type: str = "", user_agent: str = "", version: str = "", *, syncs: bool = False
+    ) -> Device:
         """The device that a signed-in user's request comes from, made if it is new; its state may be that it has to go.
 
-        ``version`` is the protocol's. Raises BadRequest for an id that is none, TooManyDevices.
+        ``version`` is the protocol's; ``syncs`` tells that it synchronises now. Raises BadRequest for an id that is none, TooManyDevices.
         """
         if not (0 < len(device_id) <= MAX_ID and device_id.isprintable()):
             raise BadRequest(f"A DeviceId has 1 to {MAX_ID} printable characters.")
@@ -44,6 +46,8 @@ class Devices:
         says: dict[str, Any] = {"type": _clipped(type), "user_agent": _clipped(user_agent), "version": version}
         with self._store.reading() as tx:
             known = tx.device(identity, device_id)
+        if syncs and (known is None or known.last_sync is None or now - known.last_sync >= SEEN_EVERY):
+            says["last_sync"] = now
         if known is not None and replace(known, **says) == known and now - known.last_seen < SEEN_EVERY:
             return known
         with self._store.writing() as tx:
