@@ -75,6 +75,7 @@ class Member(NamedTuple):
     recurring: bool
     mark: str  # Summary.mark
     owner: str  # Summary.owner
+    version: int = 0
 
 
 class Offer(NamedTuple):
