@@ -28,18 +28,33 @@ class Sender:
     kind: Kind
     flavour: Flavour
 
-    def commands(self, steps: Sequence[Step]) -> list[Element]:
-        """The steps as commands of an answer; an item that cannot be encoded is left out, noted, and tried again when it changes."""
+    def commands(self, steps: Sequence[Step], unsent: Mapping[str, bool]) -> tuple[list[Element], Mapping[str, bool]]:
+        """The steps as commands of an answer, and what could not be sent now or before (``Generation.unsent``).
+
+        An item that cannot be encoded is left out, noted, and tried again when it changes; what the device never had is then an Add.
+        """
         wanted = [step.record_id for step in steps if step.verb in (Verb.ADD, Verb.CHANGE)]
         found = self.items(wanted) if wanted else {}
         commands: list[Element] = []
+        left = dict(unsent)
         for verb, record_id in steps:
             server_id = Element(AirSync.ServerId, record_id)
             if verb in (Verb.DELETE, Verb.SOFT_DELETE):
-                commands.append(Element(TAGS[verb], (server_id,)))
+                if left.pop(record_id, True):
+                    commands.append(Element(TAGS[verb], (server_id,)))
             elif record_id in found:
-                commands.append(Element(TAGS[verb], (server_id, Element(AirSync.ApplicationData, found[record_id]))))
-        return commands
+                tag = TAGS[verb] if left.pop(record_id, True) else AirSync.Add
+                commands.append(Element(tag, (server_id, Element(AirSync.ApplicationData, found[record_id]))))
+            else:
+                left.setdefault(record_id, verb is Verb.CHANGE)
+        self._mended(unsent.keys() - left.keys())
+        return commands, left
+
+    def _mended(self, items: Iterable[str]) -> None:
+        """Take items off the administrator's list."""
+        for item in items:
+            with self.session.office.store.writing() as tx:
+                tx.clear_failure(self.session.identity, self.session.device.id, self.kind.value, item)
 
     def items(self, record_ids: Iterable[str]) -> dict[str, Encoded]:
         """Encoded children of ApplicationData of those of these records that the user may see."""

@@ -37,6 +37,7 @@ from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.ports import Entry
 
 KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
+FORMAT = 1  # of the text of a state; a version that changes its shape, or that of the options, counts on
 FIRST_KEY = "0"  # the key of a device that knows nothing
 
 
@@ -70,6 +71,7 @@ class Generation:
     caught_up: int = 0  # the tenant's change number at which the device last had everything
     own: Mapping[str, Written] = field(default_factory=dict)  # by record id
     move: Move | None = None
+    unsent: Mapping[str, bool] = field(default_factory=dict)  # records that could not be encoded; True: the device has an older version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +305,7 @@ def _moving(record_id: str, was: Entry | None, will: Entry | None, since: int, t
 def dump(state: State) -> str:
     """JSON of a state."""
     rows = {
+        "format": FORMAT,
         "uuid": state.uuid,
         "current": _dump_generation(state.current),
         "previous": _dump_generation(state.previous) if state.previous else None,
@@ -312,16 +315,21 @@ def dump(state: State) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def load(text: str) -> State:
-    """A state out of its JSON."""
-    data = json.loads(text)
-    return State(
-        uuid=data["uuid"],
-        current=_load_generation(data["current"]),
-        previous=_load_generation(data["previous"]) if data["previous"] else None,
-        digest=data["digest"],
-        options=data["options"],
-    )
+def load(text: str) -> State | None:
+    """A state out of its JSON; None for one that this version cannot read, so that the device begins anew (pain 38)."""
+    try:
+        data = json.loads(text)
+        if data["format"] != FORMAT:
+            return None
+        return State(
+            uuid=data["uuid"],
+            current=_load_generation(data["current"]),
+            previous=_load_generation(data["previous"]) if data["previous"] else None,
+            digest=data["digest"],
+            options=data["options"],
+        )
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
 def _dump_generation(one: Generation) -> dict[str, Any]:
@@ -332,6 +340,7 @@ def _dump_generation(one: Generation) -> dict[str, Any]:
         "caught_up": one.caught_up,
         "own": one.own,
         "move": one.move and [one.move.scope, one.move.since.epoch, one.move.since.seq, one.move.done],
+        "unsent": one.unsent,
     }
 
 
@@ -344,4 +353,5 @@ def _load_generation(data: Mapping[str, Any]) -> Generation:
         caught_up=data["caught_up"],
         own={record_id: Written(*written) for record_id, written in data["own"].items()},
         move=Move(scope=move[0], since=Cursor(move[1], move[2]), done=move[3]) if move else None,
+        unsent=data["unsent"],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -176,8 +175,9 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
         _settle(session, kind, stored, opened, after, sticky)
         cursor = after.cursor if after.cursor is not None else session.office.feeds.cursor(session.identity, kind, scope)
         return Part(watched=(kind, scope, cursor))
-    state = sync_state.advanced(stored, before, after, request.digest, sticky.to_json())
-    element = _element(session, request, state.key, Status.SUCCESS, more=more, commands=sender.commands(steps), responses=writer.responses)
+    commands, unsent = sender.commands(steps, after.unsent)
+    state = sync_state.advanced(stored, before, replace(after, unsent=unsent), request.digest, sticky.to_json())
+    element = _element(session, request, state.key, Status.SUCCESS, more=more, commands=commands, responses=writer.responses)
     content = encode_children([element])
     _save(session, kind, state, content.data, expect=stored)
     return Part(content, len(steps))
@@ -267,7 +267,7 @@ def _save(session: Session, kind: Kind, state: State, answer: bytes, *, expect: 
     identity, device_id = session.identity, session.device.id
     with session.office.store.writing() as tx:
         found = tx.sync_state(identity, device_id, kind.value)
-        if (json.loads(found[0]) if found else None) != (json.loads(sync_state.dump(expect)) if expect else None):
+        if (sync_state.load(found[0]) if found else None) != expect:
             raise Conflict(None, None)
         tx.save_sync_state(identity, device_id, kind.value, sync_state.dump(state), answer)
         tx.prune_client_ids(identity, device_id, kind.value, state.current.number - sync_state.KEPT_NUMBERS)
