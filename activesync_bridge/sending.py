@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activesync_bridge.items import Flavour
 from activesync_bridge.items import dispatch as items
@@ -22,39 +22,25 @@ TAGS = {Verb.ADD: AirSync.Add, Verb.CHANGE: AirSync.Change, Verb.DELETE: AirSync
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Encodes records of one kind for one device."""
+    """Encodes records of one kind for one device, and keeps its list of items that fail."""
 
     session: Session
     kind: Kind
     flavour: Flavour
+    passed: set[str] = field(default_factory=set)  # items that went through in this request
 
-    def commands(self, steps: Sequence[Step], unsent: Mapping[str, bool]) -> tuple[list[Element], Mapping[str, bool]]:
-        """The steps as commands of an answer, and what could not be sent now or before (``Generation.unsent``).
-
-        An item that cannot be encoded is left out, noted, and tried again when it changes; what the device never had is then an Add.
-        """
+    def commands(self, steps: Sequence[Step]) -> tuple[list[Element], list[str]]:
+        """The steps as commands of an answer, and the additions that had to be left out: vanished meanwhile, or not to be encoded."""
         wanted = [step.record_id for step in steps if step.verb in (Verb.ADD, Verb.CHANGE)]
         found = self.items(wanted) if wanted else {}
         commands: list[Element] = []
-        left = dict(unsent)
         for verb, record_id in steps:
             server_id = Element(AirSync.ServerId, record_id)
             if verb in (Verb.DELETE, Verb.SOFT_DELETE):
-                if left.pop(record_id, True):
-                    commands.append(Element(TAGS[verb], (server_id,)))
+                commands.append(Element(TAGS[verb], (server_id,)))
             elif record_id in found:
-                tag = TAGS[verb] if left.pop(record_id, True) else AirSync.Add
-                commands.append(Element(tag, (server_id, Element(AirSync.ApplicationData, found[record_id]))))
-            else:
-                left.setdefault(record_id, verb is Verb.CHANGE)
-        self._mended(unsent.keys() - left.keys())
-        return commands, left
-
-    def _mended(self, items: Iterable[str]) -> None:
-        """Take items off the administrator's list."""
-        for item in items:
-            with self.session.office.store.writing() as tx:
-                tx.clear_failure(self.session.identity, self.session.device.id, self.kind.value, item)
+                commands.append(Element(TAGS[verb], (server_id, Element(AirSync.ApplicationData, found[record_id]))))
+        return commands, [record_id for verb, record_id in steps if verb is Verb.ADD and record_id not in found]
 
     def items(self, record_ids: Iterable[str]) -> dict[str, Encoded]:
         """Encoded children of ApplicationData of those of these records that the user may see."""
@@ -71,9 +57,10 @@ class Sender:
                 if encoded is None:
                     continue
                 fresh.append((offer.record_id, offer.version, encoded.data))
+                self.passed.add(offer.record_id)
             found[offer.record_id] = encoded
         if fresh:
-            with office.store.writing() as tx:
+            with office.store.writing(lasting=False) as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)
         return found
 
@@ -90,6 +77,18 @@ class Sender:
             logger.exception("record %s cannot be encoded for ActiveSync; it is tried again when it changes", offer.record_id)
             self.failed(offer.record_id, offer.version, f"{type(error).__name__}: {error}")
             return None
+
+    def mend(self) -> None:
+        """Take items that went through off the list of those that fail."""
+        if not self.passed:
+            return
+        store, identity, device_id = self.session.office.store, self.session.identity, self.session.device.id
+        with store.reading() as tx:
+            mended = [one for one in tx.failures(identity, device_id) if one.collection == self.kind.value and one.item in self.passed]
+        if mended:
+            with store.writing() as writing:
+                for one in mended:
+                    writing.clear_failure(identity, device_id, one.collection, one.item)
 
     def failed(self, item: str, version: int, reason: str) -> None:
         """Note an item that did not get through, for the administrator's list."""

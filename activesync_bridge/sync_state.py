@@ -37,7 +37,6 @@ from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.ports import Entry
 
 KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
-FORMAT = 1  # of the text of a state; a version that changes its shape, or that of the options, counts on
 FIRST_KEY = "0"  # the key of a device that knows nothing
 
 
@@ -50,6 +49,7 @@ class Written(NamedTuple):
 
 GONE = Written(0, "")
 LOST = Written(0, "resend")  # the device deleted what it may not: it gets it again
+SKIPPED = Written(0, "skipped")  # could not be sent: the device gets it as new when it changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,6 @@ class Generation:
     caught_up: int = 0  # the tenant's change number at which the device last had everything
     own: Mapping[str, Written] = field(default_factory=dict)  # by record id
     move: Move | None = None
-    unsent: Mapping[str, bool] = field(default_factory=dict)  # records that could not be encoded; True: the device has an older version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,13 +216,14 @@ def plan(
             steps.append(step)
         own.pop(entry.record_id, None)
         seq = entry.seq
-    while complete and own and not cut:
-        record_id = min(own)
+    for record_id in sorted(own) if complete and not cut else ():
         step = _settle(record_id, own[record_id], record_id in offered)
-        cut = step is not None and len(steps) >= room
-        if not cut:
+        if step is not None and len(steps) >= room:
+            cut = True
+            break
+        if own[record_id] != SKIPPED or record_id not in offered:
             del own[record_id]
-            steps += [step] if step else []
+        steps += [step] if step else []
     cursor = Cursor(newest.epoch, seq) if seq < newest.seq and (cut or not complete) else newest
     return Plan(steps, replace(before, cursor=cursor, own=own), more=cut or not complete)
 
@@ -299,13 +299,17 @@ def _moving(record_id: str, was: Entry | None, will: Entry | None, since: int, t
     return Step(Verb.ADD, record_id) if wanted else None
 
 
+def without(after: Generation, left_out: Iterable[str]) -> Generation:
+    """A generation of a device that did not get these additions after all."""
+    return replace(after, own={**after.own, **dict.fromkeys(left_out, SKIPPED)})
+
+
 # ------------------------------------------------------------------------ text
 
 
 def dump(state: State) -> str:
     """JSON of a state."""
     rows = {
-        "format": FORMAT,
         "uuid": state.uuid,
         "current": _dump_generation(state.current),
         "previous": _dump_generation(state.previous) if state.previous else None,
@@ -316,11 +320,9 @@ def dump(state: State) -> str:
 
 
 def load(text: str) -> State | None:
-    """A state out of its JSON; None for one that this version cannot read, so that the device begins anew (pain 38)."""
+    """A state out of its JSON; None for one of another release, whose device begins anew (pain 38)."""
     try:
         data = json.loads(text)
-        if data["format"] != FORMAT:
-            return None
         return State(
             uuid=data["uuid"],
             current=_load_generation(data["current"]),
@@ -328,7 +330,7 @@ def load(text: str) -> State | None:
             digest=data["digest"],
             options=data["options"],
         )
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
@@ -340,7 +342,6 @@ def _dump_generation(one: Generation) -> dict[str, Any]:
         "caught_up": one.caught_up,
         "own": one.own,
         "move": one.move and [one.move.scope, one.move.since.epoch, one.move.since.seq, one.move.done],
-        "unsent": one.unsent,
     }
 
 
@@ -353,5 +354,4 @@ def _load_generation(data: Mapping[str, Any]) -> Generation:
         caught_up=data["caught_up"],
         own={record_id: Written(*written) for record_id, written in data["own"].items()},
         move=Move(scope=move[0], since=Cursor(move[1], move[2]), done=move[3]) if move else None,
-        unsent=data["unsent"],
     )

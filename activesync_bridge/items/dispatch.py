@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from activesync_bridge.items import Flavour, Ghosting, appointments, contacts, tasks
-from activesync_bridge.wbxml.codepages import Calendar
+from activesync_bridge.items import Flavour, Ghosting, appointments, contacts, patching, tasks
 from activesync_bridge.wbxml.element import Element
 from radicale_onoffice import formats
 from radicale_onoffice.core.drafts import Draft
@@ -17,10 +16,6 @@ DUMPS: Mapping[Kind, Callable[[str, str, Flavour], tuple[Element, ...]]] = {
     Kind.CONTACTS: contacts.dump,
     Kind.APPOINTMENTS: appointments.dump,
     Kind.TASKS: tasks.dump,
-}
-PATCHES: Mapping[Kind, Callable[..., str]] = {
-    Kind.CONTACTS: contacts.patch,
-    Kind.TASKS: tasks.patch,
 }
 
 
@@ -34,11 +29,18 @@ def patch(
 ) -> str:
     """The DAV text that a client's ApplicationData makes of the text that it had (None: of nothing). Raises BadRequest.
 
-    ``now`` fills in the times of a new appointment that names none ([MS-ASCAL] 3.2.4.4).
+    ``now`` fills in the times of a new appointment that has none ([MS-ASCAL] 3.2.4.4).
     """
     if kind is Kind.APPOINTMENTS:
         return appointments.patch(text, data, flavour, ghosting, uid=uid, now=now)
-    return PATCHES[kind](text, data, flavour, ghosting, uid=uid)
+    return (contacts.patch if kind is Kind.CONTACTS else tasks.patch)(text, data, flavour, ghosting, uid=uid)
+
+
+def holds(kind: Kind, sent: Element, text: str, uid: str, flavour: Flavour, ghosting: Ghosting) -> bool:
+    """True if the client's item says what we would send of the stored text, so that it need not get it."""
+    if kind is Kind.APPOINTMENTS:
+        return appointments.holds(sent, text, flavour, ghosting)
+    return patching.holds(sent, dump(kind, text, uid, flavour), ghosting)
 
 
 def draft(kind: Kind, text: str, base: Base | None, flavour: Flavour) -> Draft:
@@ -46,9 +48,9 @@ def draft(kind: Kind, text: str, base: Base | None, flavour: Flavour) -> Draft:
     return formats.load(kind, text, base, zone=flavour.zone, region=flavour.region)
 
 
-def client_uid(data: Element) -> str:
-    """The UID that a client chose for an appointment: UID up to 14.1, ClientUid from 16.0 (R2060-R2062; iOS ends it with a NUL)."""
-    return (data.text_of(Calendar.UID) or data.text_of(Calendar.ClientUid)).strip("\0 ")
+def wanted_uid(kind: Kind, data: Element, flavour: Flavour) -> str:
+    """The UID that a client chose for a new item, "" if it chose none: by it an item that comes twice is found."""
+    return appointments.wanted_uid(data, flavour) if kind is Kind.APPOINTMENTS else ""
 
 
 def patch_occurrence(kind: Kind, text: str | None, instance: str, data: Element | None, flavour: Flavour) -> str:

@@ -11,8 +11,8 @@ import sqlalchemy
 from activesync_bridge.commands.ping import Announced
 from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar, Contacts, Tasks
 from activesync_bridge.wbxml.element import Element as E
-from radicale_onoffice.core.model import Contact, Kind
-from tests.eas.conftest import ANNA, CRM
+from radicale_onoffice.core.model import Kind
+from tests.eas.conftest import ANNA
 from tests.eas.phone import KeyLost, Phone, add, change, over, status_of, sync_of
 
 CARD = (
@@ -69,21 +69,6 @@ def test_pains_12_and_17_each_default_folder_is_there_once(phone):
     folders = phone("14.1").folder_sync()
     types = [kind for _, kind in folders.values()]
     assert ([2, 3, 4, 5, 6, 7, 8, 9], len(types)) == (sorted(types), len({name for name, _ in folders.values()}))
-
-
-def test_pains_18_and_39_one_bad_item_blocks_nothing_and_comes_when_it_is_mended(server, phone, add_contact, caplog):
-    """It is named with its reason in the device's list; no cure by starting afresh is needed."""
-    bad, good = add_contact("Max", "Kaputt"), add_contact("Max", "Heil")
-    with server.office.store.engine.begin() as connection:
-        connection.execute(sqlalchemy.text("UPDATE records SET text = 'no card' WHERE id = :id"), {"id": bad.id})
-    it = phone()
-    it.sync("contacts")
-    assert {good.id} == set(it.of("contacts").items)
-    assert [bad.id] == [failure.item for failure in server.office.devices.failures(ANNA, "PHONE1")]
-    server.office.records.write(CRM, Kind.CONTACTS, Contact(first_name="Max", last_name="Ganz", sync_users=("anna",)), record_id=bad.id)
-    it.sync("contacts")
-    assert [] == server.office.devices.failures(ANNA, "PHONE1")
-    assert {"Heil", "Ganz"} == texts(it, "contacts", Contacts.LastName)
 
 
 def test_pains_19_and_43_a_task_has_both_pairs_of_dates(server, phone):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from activesync_bridge.wbxml.codepages import GetItemEstimate, Ping
+from activesync_bridge.wbxml.codepages import AirSync, GetItemEstimate, Ping
 from activesync_bridge.wbxml.element import Element as E
 from tests.eas.phone import pinged
 
@@ -102,3 +102,11 @@ def test_more_than_1000_collections_are_103(phone):
     one = E(GetItemEstimate.Collection, (E(GetItemEstimate.CollectionId, "contacts"),))
     answer = phone().post("GetItemEstimate", E(GetItemEstimate.GetItemEstimate, (E(GetItemEstimate.Collections, (one,) * 1001),)))
     assert "103" == answer.text_of(GetItemEstimate.Status)
+
+
+def test_a_ping_is_no_proof_that_an_answer_arrived(pending):
+    """Fact 7: the key before the last one still gets the same answer after a Ping."""
+    request = E(AirSync.Sync, (E(AirSync.Collections, (pending.request("contacts"),)),))
+    lost = pending.post("Sync", request)
+    pending.ping("contacts")
+    assert lost == pending.post("Sync", request)

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activesync_bridge.items.body import elements_of, merged, plain
+from activesync_bridge.items.patching import holds
 from activesync_bridge.wbxml.codepages import AirSyncBase
-from tests.items.building import FLAVOUR, body, flavour
+from activesync_bridge.wbxml.element import Element
+from tests.items.building import FLAVOUR, body, data, flavour
 
 TEXT = "Erster Satz über Änderungen.\nZweiter Satz.\nDritter Satz mit mehr Wörtern, den ein Telefon nicht bekam."
 
@@ -123,6 +125,12 @@ def test_html_that_says_what_is_stored_is_no_change():
 def test_rtf_and_mime_change_nothing(kind):
     """Neither could be shown in the CRM."""
     assert TEXT == merged(TEXT, body("e1xydGYxfQ==", kind), FLAVOUR)
+
+
+def test_a_body_that_is_no_container_changes_nothing():
+    """A string where a container belongs (R127 of [MS-ASCNTC])."""
+    assert TEXT == merged(TEXT, Element(AirSyncBase.Body, "x"), FLAVOUR)
+    assert not holds(data(Element(AirSyncBase.Body, "x")), (sent_of(TEXT, FLAVOUR),))
 
 
 @given(st.text(max_size=200))

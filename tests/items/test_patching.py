@@ -195,6 +195,8 @@ def test_one_change_alters_one_field(kind, draw):
     assume(tag != Contacts.FileAs or "FileAs" in named(before))  # a nameless contact goes by it
     new = kind.patch(text, replaced(before, (tag, value)), FLAVOUR, ALL)
     related = {*row.tags, Contacts.FileAs}
+    if tag == Contacts.CompanyName:  # U12: an address without a TYPE is at work with a company, at home without
+        related |= {place for tags in contacts.PLACES.values() for place in tags}
     assert [one for one in before if one.tag not in related] == [one for one in kind.dump(new, "u", FLAVOUR) if one.tag not in related]
     mine = {*row.names, "FN", "N", "X-ABLABEL", "X-EVOLUTION-FILE-AS", *OWN_LINES.get(tag, ())}
     assert [one for one in unfold(text) if name_of(one) not in mine] == [one for one in unfold(new) if name_of(one) not in mine]
@@ -258,6 +260,27 @@ def digits(one: dict[str, str]) -> tuple[str, str]:
     return name, re.sub(r"[ /-]", "", text).lstrip("+0")
 
 
+JUNK = st.text(max_size=12) | st.binary(max_size=6) | st.sampled_from(["2026-04-01T00:00:00.000Z", "1", "2", "99999999999999999999"])
+
+
+@KINDS
+@given(draw=st.data(), ghosting=GHOSTINGS)
+@settings(max_examples=150, deadline=None)
+def test_whatever_a_client_sends_is_taken_or_refused(kind, draw, ghosting):
+    """Texts where containers belong, containers where texts belong, repeated elements, NULs: BadRequest at most, and a text that can be read."""
+    tags = [tag for row in kind.FIELDS for tag in row.tags] + [Contacts.Category, Tasks.Type, AirSyncBase.Data]
+    leaf = st.builds(Element, st.sampled_from(tags), JUNK)
+    nested = st.builds(Element, st.sampled_from(tags), st.lists(leaf, max_size=3).map(tuple))
+    sent = data(*draw.draw(st.lists(leaf | nested, max_size=6)))
+    text = draw.draw(st.none() | texts(kind))
+    try:
+        new = kind.patch(text, sent, FLAVOUR, ghosting, uid="u")
+    except BadRequest:
+        return
+    assert all("\x00" not in one.text for one in kind.dump(new, "u", FLAVOUR))
+    holds(sent, kind.dump(new, "u", FLAVOUR), ghosting)
+
+
 # ------------------------------------------------------------------ the echo
 
 
@@ -308,6 +331,7 @@ def test_no_echo_for_a_client_that_sends_only_what_it_knows():
     """MS-ASTASK R369, R370: what is never deleted by omission, and what is left at its default, is not missed."""
     new = tasks.patch(None, data((Tasks.Subject, "a")), FLAVOUR, ALL, uid="n")
     assert holds(data((Tasks.Subject, "a")), tasks.dump(new, "n", FLAVOUR), ALL)
+    assert holds(data((Contacts.HomePhoneNumber, "00000000")), (Element(Contacts.HomePhoneNumber, "00000000"),))  # no date
     assert holds(data((Contacts.Picture, "eHh4\r\neHh4")), (Element(Contacts.Picture, "eHh4eHh4"),))
 
 
