@@ -222,7 +222,13 @@ def answers(found: list[Point]) -> list[str]:
     tested = f"{len(found) - len(without)} of {len(found)} are named by tests."
     if not without:
         return [tested]
-    return [tested, "", "| number | what | why no test |", "|---|---|---|", *(f"| {one.number} | {one.words} | {one.why_not} |" for one in without)]
+    return [
+        tested,
+        "",
+        "| number | what | why no test |",
+        "|---|---|---|",
+        *(f"| {one.number} | {one.words} | {one.why_not} |" for one in without),
+    ]
 
 
 def main(arguments: list[str]) -> None:

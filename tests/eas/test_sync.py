@@ -112,9 +112,7 @@ def test_the_window_of_the_request_holds_beside_those_of_its_collections(phone, 
     other = phone(device="PHONE2")
     for name in ("contacts", "tasks"):
         other.prime(name)
-    both = sync_of(
-        other.request("contacts", window=3), other.request("tasks", window=3), more=(E(AirSync.WindowSize, "5"),)
-    )
+    both = sync_of(other.request("contacts", window=3), other.request("tasks", window=3), more=(E(AirSync.WindowSize, "5"),))
     parts = other.post("Sync", both).first(AirSync.Collections).children
     assert [3, 2] == [len(commands_of(part)) for part in parts]
     assert all(part.first(AirSync.MoreAvailable) is not None for part in parts)
