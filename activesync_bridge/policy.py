@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
-from activesync_bridge.session import Options
 from activesync_bridge.status import Common
 from activesync_bridge.versions import Version
 from activesync_bridge.wbxml.codepages import Provision as Tag
@@ -74,11 +73,6 @@ STRICT: Mapping[int, str] = {
     Tag.RequireDeviceEncryption: "1",
 }
 PRESETS: Mapping[str, Mapping[int, str]] = {"basic": BASIC, "strict": STRICT}
-
-
-def is_demanded(options: Options) -> bool:
-    """True if devices have to acknowledge a policy before they get anything."""
-    return options.policy != NONE
 
 
 def document(preset: str) -> Element:

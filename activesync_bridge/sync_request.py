@@ -17,6 +17,7 @@ DEFAULT_WINDOW, MOST_WINDOW = 100, 512  # items; 0 and more than 512 mean 512 (R
 MOST_COMMANDS = 200  # of one request (R5642 ff.)
 MOST_COLLECTIONS = 64  # there are eight; a request that names more is answered with a limit
 FILTERS = range(9)
+BODY_PREFERENCE = (AirSyncBase.Type, AirSyncBase.TruncationSize, AirSyncBase.AllOrNone, AirSyncBase.Preview)  # in their order
 COMMANDS = {AirSync.Add: "Add", AirSync.Change: "Change", AirSync.Delete: "Delete", AirSync.Fetch: "Fetch"}
 
 
@@ -228,16 +229,19 @@ def filter_type(options: Element | None) -> int | None:
 
 
 def body_preferences(options: Element) -> dict[int, BodyPreference]:
-    """By body type; a type given twice is an error ([MS-ASAIRS] R348, R349). Raises Malformed."""
+    """By body type; a type given twice, or children in another order, are errors ([MS-ASAIRS] R348, R349). Raises Malformed."""
     found: dict[int, BodyPreference] = {}
     for preference in options.all(AirSyncBase.BodyPreference):
+        order = [BODY_PREFERENCE.index(child.tag) for child in preference.children if child.tag in BODY_PREFERENCE]
+        if order != sorted(set(order)):
+            raise Malformed(Status.PROTOCOL_ERROR)
         kind = preference.first(AirSyncBase.Type)
         size = preference.first(AirSyncBase.TruncationSize)
         if kind is None or _number(kind) in found:
             raise Malformed(Status.PROTOCOL_ERROR)
         found[_number(kind)] = BodyPreference(
             truncation_size=None if size is None else _number(size),
-            # R294: AllOrNone means something only together with a size.
+            # [MS-ASAIRS] R75: AllOrNone means something only together with a size.
             all_or_none=size is not None and preference.text_of(AirSyncBase.AllOrNone).strip() == "1",
         )
     return found

@@ -24,6 +24,7 @@ from radicale_onoffice.core.model import Door, Kind, PageSession
 from radicale_onoffice.pages.texts import GATE_TEXTS, TEXTS
 
 MAX_FORM = 16_384  # bytes
+DEVIATIONS = 10  # the newest ones that the page tells
 PAGES = Path(__file__).parent / "pages"
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -107,9 +108,7 @@ class Web(BaseWeb):
     def _status_page(self, environ, base_prefix: str, session: PageSession) -> str:
         with self._office.store.reading() as tx:
             who = reader(tx, session.identity)
-            told = [
-                line for line in tx.audit(session.identity.tenant, 200) if line.login == session.identity.user and line.event == "deviation"
-            ]
+            told = tx.audit(session.identity.tenant, DEVIATIONS, login=session.identity.user, event="deviation")
         language = who.user.language if who.user.language in TEXTS else "en"
         folders = [
             (DISPLAY_NAMES[language][kind], [GATE_TEXTS[language][gate] for gate in rights.closed_gates(who.tenant, who.user, kind)])
@@ -125,7 +124,7 @@ class Web(BaseWeb):
             locked=self._office.accounts.is_locked(session.identity),
             notice=self._office.accounts.take_notice(session),
             maintenance=self._office.accounts.maintenance(),
-            deviations=told[:10],
+            deviations=told,
             token=session.csrf,
         )
 

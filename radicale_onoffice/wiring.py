@@ -121,7 +121,7 @@ def assemble(
         session_hours=session_hours,
     )
     records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
-    settings = Settings(store, policy, clock, new_epoch)
+    settings = Settings(store, clock, new_epoch)
     return Office(
         store=store,
         crm=crm,

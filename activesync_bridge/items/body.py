@@ -82,8 +82,8 @@ def _shown(full: str, flavour: Flavour) -> tuple[str, bool]:
 def merged(stored: str, sent: Element, flavour: Flavour) -> str:
     """The text that a client's Body asks for, given the stored one of which the client may have had a part only."""
     kind = sent.text_of(AirSyncBase.Type, PLAIN).strip() or PLAIN
-    if kind not in (PLAIN, HTML):
-        return stored  # RTF and MIME: nothing that a CRM could show
+    if kind not in (PLAIN, HTML) or not sent.children:
+        return stored  # RTF and MIME are nothing that a CRM could show, and a Body that is no container says nothing
     shown, was_cut = _shown(stored.replace("\n", "\r\n"), flavour)
     shown = shown.replace("\r\n", "\n")
     is_marked = sent.text_of(AirSyncBase.Truncated).strip().lower() in ("1", "true")

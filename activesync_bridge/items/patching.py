@@ -160,15 +160,19 @@ def holds(sent: Element, stored: tuple[Element, ...], ghosting: Ghosting | None 
 
 
 def _comparable(element: Element) -> object:
+    if element.tag == AirSyncBase.Body:
+        return {child.tag: normal(child) for child in element.children}
     if element.children:
-        return {child.tag: normal(child) for child in element.children} if element.tag == AirSyncBase.Body else normal(element)
+        return normal(element)
     text = element.text.replace("\r\n", "\n").strip()
     if element.tag == Contacts.Picture:
         return "".join(text.split())
-    found = MOMENT.fullmatch(text) if len(text) > 7 else None
-    if found is None:
+    if len(text) < 8 or MOMENT.fullmatch(text) is None:
         return text
-    return nearest_day(moment(text)) if element.tag in DAYS else moment(text)
+    try:
+        return nearest_day(moment(text)) if element.tag in DAYS else moment(text)
+    except BadRequest:
+        return text  # a number that only looks like a date
 
 
 def _agree(tag: int, sent: list[object], stored: list[object]) -> bool:

@@ -11,7 +11,6 @@ import io
 import math
 import re
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from typing import Final
 
 from PIL import Image, ImageOps
@@ -72,7 +71,7 @@ def decoded(text: str) -> tuple[bytes, str]:
         text = compact
     try:
         data = b64decode(re.sub(r"\s", "", text), validate=True)
-    except Base64Error:
+    except ValueError:  # binascii.Error, or characters beyond ASCII
         raise BadRequest("The picture is not valid base64.") from None
     return data, next((media for magic, media in MEDIA if data.startswith(magic)), "jpeg")
 

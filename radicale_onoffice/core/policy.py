@@ -64,5 +64,4 @@ class Policy:
     history_days: int = 365
     max_devices: int = 10  # phones of one user over ActiveSync
     full_wipe: bool = False  # may a whole phone be erased; else only the account on it
-    toggle_resets_state: bool = True  # U43
     direction: dict[Kind, Direction] = field(default_factory=lambda: dict.fromkeys(Kind, Direction.BOTH))

@@ -75,6 +75,7 @@ class Member(NamedTuple):
     recurring: bool
     mark: str  # Summary.mark
     owner: str  # Summary.owner
+    version: int = 0
 
 
 class Offer(NamedTuple):
@@ -116,6 +117,12 @@ class Transaction(Protocol):
     def tenants(self) -> Sequence[Tenant]: ...
     def save_tenant(self, tenant: Tenant) -> None: ...
     def user(self, identity: Identity) -> User | None: ...
+    def account(self, identity: Identity) -> tuple[Tenant, User] | None:
+        """A user with the tenant; None without either."""
+
+    def visitor(self, identity: Identity, door: Door) -> tuple[tuple[Tenant, User] | None, Attempts]:
+        """What a sign-in is decided by: the account, and the attempts at the door, which an unknown login has, too."""
+
     def users(self, tenant: str) -> Sequence[User]: ...
     def save_user(self, user: User) -> None: ...
     def remove_user(self, identity: Identity) -> bool:
@@ -142,7 +149,9 @@ class Transaction(Protocol):
 
     def save_setting(self, key: str, value: str | None) -> None: ...
     def add_audit(self, line: AuditLine) -> None: ...
-    def audit(self, tenant: str, limit: int) -> Sequence[AuditLine]: ...
+    def audit(self, tenant: str, limit: int, *, login: str | None = None, event: str | None = None) -> Sequence[AuditLine]:
+        """The newest lines first; optionally those about one login, or of one event."""
+
     def folder_properties(self, identity: Identity, kind: Kind) -> Mapping[str, str]: ...
     def save_folder_properties(self, identity: Identity, kind: Kind, properties: Mapping[str, str]) -> None: ...
 
@@ -212,6 +221,9 @@ class Transaction(Protocol):
     # ---- feeds
     def feed(self, identity: Identity, kind: Kind, scope: str, *, lock: bool = False) -> Feed | None:
         """The feed's head; with ``lock`` nobody else refreshes it until commit."""
+
+    def feed_and_change(self, identity: Identity, kind: Kind, scope: str) -> tuple[Feed | None, int]:
+        """The feed's head, and the tenant's change number, by which it is told whether the feed is up to date."""
 
     def create_feed(self, identity: Identity, kind: Kind, scope: str, epoch: str) -> Feed:
         """An empty feed with seq 0 and change 0; if somebody else created it meanwhile, that one."""
@@ -286,8 +298,11 @@ class Store(Protocol):
     """Where everything is kept. Transactions of one thread do not nest."""
 
     def reading(self) -> AbstractContextManager[Transaction]: ...
-    def writing(self) -> AbstractContextManager[Transaction]:
-        """A transaction that commits at the end of the block and rolls back if the block raises."""
+    def writing(self, *, lasting: bool = True) -> AbstractContextManager[Transaction]:
+        """A transaction that commits at the end of the block and rolls back if the block raises.
+
+        What is not ``lasting`` may be lost if the machine loses its power: right for a cache, for it does not wait for the disk.
+        """
 
     def migrate(self) -> None: ...
     def schema_is_current(self) -> bool: ...

@@ -143,10 +143,12 @@ class Records(Lookups):
             name=name or (current.name if current else ""),
             action="changed" if current else "created",
         )
+        apart = self._split_off(outcome.stand_alone, commit, who)
         with self._store.writing() as tx:
             self._demand_free_uid(tx, who, commit)
             stored = self._commit(tx, commit, who)
-            self._split_off(tx, outcome.stand_alone, stored, actor, who)
+            for occurrence in apart:
+                self._commit(tx, occurrence, who)
             self._report(tx, outcome.deviation, stored, actor)
             if also is not None:
                 also(tx, stored)
@@ -341,29 +343,32 @@ class Records(Lookups):
         """The client's name for a new record, unless somebody else's record has it: then the client's name becomes an alias."""
         return commit.name if commit.name and not tx.name_taken(tenant, commit.kind, commit.name) else default
 
-    def _split_off(
-        self, tx: Transaction, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], series: Record, actor: Actor, who: Reader
-    ) -> None:
-        """Store the changed occurrences of a series as appointments of their own (rule 72), each under a UID made of its day."""
-        for suffix, value, leftovers in stand_alone:
-            uid = f"{series.uid}-{suffix}"
-            if tx.with_uid(series.tenant, Kind.APPOINTMENTS, who.principals(Kind.APPOINTMENTS, self._policy), uid):
-                continue
-            new_id = self._crm.new_id(series.tenant, Kind.APPOINTMENTS)
-            value_in_crm = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
-            assert isinstance(value_in_crm, Appointment)
-            commit = Commit(
-                actor=actor,
-                kind=Kind.APPOINTMENTS,
-                record=None,
-                record_id=new_id,
-                value=value_in_crm,
-                leftovers=leftovers,
-                uid=uid,
-                name="",
-                action="created",
-            )
-            self._commit(tx, commit, who)
+    def _split_off(self, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], series: Commit, who: Reader) -> list[Commit]:
+        """The changed occurrences of a series as appointments of their own (rule 72), each under a UID made of its day."""
+        if not stand_alone:
+            return []
+        tenant, principals = who.identity.tenant, who.principals(Kind.APPOINTMENTS, self._policy)
+        uids = [f"{series.uid}-{suffix}" for suffix, _, _ in stand_alone]
+        with self._store.reading() as tx:
+            known = {uid for uid in uids if tx.with_uid(tenant, Kind.APPOINTMENTS, principals, uid)}
+        found: list[Commit] = []
+        for uid, (_, value, leftovers) in zip(uids, stand_alone, strict=True):
+            if uid not in known:
+                new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
+                found.append(
+                    Commit(
+                        actor=series.actor,
+                        kind=Kind.APPOINTMENTS,
+                        record=None,
+                        record_id=new_id,
+                        value=self._crm.create(series.actor, Kind.APPOINTMENTS, new_id, value),
+                        leftovers=leftovers,
+                        uid=uid,
+                        name="",
+                        action="created",
+                    )
+                )
+        return found
 
     def _prune_daily(self) -> None:
         """Drop versions that are kept no longer; the first write of a day pays for it, in a transaction of its own."""

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from radicale_onoffice.core.errors import BadRequest, NotFound
 from radicale_onoffice.core.model import AuditLine, Identity, Kind, Tenant, User, UserState
-from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.core.rights import Gate
 
@@ -19,8 +18,8 @@ logger = logging.getLogger(__name__)
 class Settings:
     """Saves switches; safe to share between threads."""
 
-    def __init__(self, store: Store, policy: Policy, clock: Callable[[], datetime], new_epoch: Callable[[], str]):
-        self._store, self._policy, self._clock, self._new_epoch = store, policy, clock, new_epoch
+    def __init__(self, store: Store, clock: Callable[[], datetime], new_epoch: Callable[[], str]):
+        self._store, self._clock, self._new_epoch = store, clock, new_epoch
 
     def set_gate(self, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool, by: str) -> None:
         """Open or close a gate; ``kind`` is needed for the switch and the other channel. Raises NotFound, BadRequest."""
@@ -34,7 +33,7 @@ class Settings:
                 if user is None:
                     raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
                 tx.save_user(_with_gate(user, gate, kind, is_open))
-                if gate is Gate.SWITCH and not is_open and self._policy.toggle_resets_state:
+                if gate is Gate.SWITCH and not is_open:
                     # Off and on again is the official way to restart a stuck sync (rule 3, U43): cursors die, the lock stays.
                     tx.reset_feeds(identity, kind, self._new_epoch())
             tx.next_change(identity.tenant, everybody=True)

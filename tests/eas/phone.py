@@ -247,10 +247,11 @@ class Phone:
 
     # ----------------------------------------------------------------- others
 
-    def estimate(self, collection: str) -> tuple[str, int]:
+    def estimate(self, collection: str, *, key: str | None = None, filter_type: int | None = None) -> tuple[str, int]:
         """GetItemEstimate: status and number."""
-        key, name = E(AirSync.SyncKey, self.of(collection).key), E(GetItemEstimate.CollectionId, collection)
-        asked = E(GetItemEstimate.Collection, (key, name))
+        parts = [E(AirSync.SyncKey, self.of(collection).key if key is None else key), E(GetItemEstimate.CollectionId, collection)]
+        parts += [E(AirSync.Options, (E(AirSync.FilterType, str(filter_type)),))] if filter_type is not None else []
+        asked = E(GetItemEstimate.Collection, tuple(parts))
         answer = self.post("GetItemEstimate", E(GetItemEstimate.GetItemEstimate, (E(GetItemEstimate.Collections, (asked,)),)))
         assert answer is not None
         response = answer.first(GetItemEstimate.Response)

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activesync_bridge.items.body import elements_of, merged, plain
+from activesync_bridge.items.patching import holds
 from activesync_bridge.wbxml.codepages import AirSyncBase
-from tests.items.building import FLAVOUR, body, flavour
+from activesync_bridge.wbxml.element import Element
+from tests.items.building import FLAVOUR, body, data, flavour
 
 TEXT = "Erster Satz über Änderungen.\nZweiter Satz.\nDritter Satz mit mehr Wörtern, den ein Telefon nicht bekam."
 
@@ -53,7 +55,7 @@ def test_a_cut_is_at_bytes_on_a_characters_boundary(text, size):
 
 
 def test_r376_all_or_none_gives_nothing_of_what_is_too_long():
-    """With its size, and marked; R60: without a TruncationSize it means nothing."""
+    """With its size, and marked; R75: without a TruncationSize it means nothing."""
     assert ["Type", "EstimatedDataSize", "Truncated"] == names(sent_of(TEXT, flavour(40, all_or_none=True)))
     assert ["Type", "EstimatedDataSize", "Data"] == names(sent_of(TEXT, flavour(4000, all_or_none=True)))
     assert ["Type", "EstimatedDataSize", "Data"] == names(sent_of(TEXT, flavour(None, all_or_none=True)))
@@ -68,7 +70,7 @@ def test_plain_text_is_sent_for_html():
 
 @pytest.mark.parametrize("size", [0, 1, 10, 29, 30, 31, 44, 45, 46, 47, 60])
 def test_r461_a_truncated_text_that_comes_back_changes_nothing(size):
-    """The class of errors called "notes cut off": as it was sent, with a new line at the end, or marked as truncated."""
+    """MS-ASCNTC R461; the class of errors called "notes cut off": as it was sent, with a new line at the end, or marked as truncated."""
     taste = flavour(size)
     element = sent_of(TEXT, taste)
     assert TEXT == merged(TEXT, element, taste)
@@ -123,6 +125,12 @@ def test_html_that_says_what_is_stored_is_no_change():
 def test_rtf_and_mime_change_nothing(kind):
     """Neither could be shown in the CRM."""
     assert TEXT == merged(TEXT, body("e1xydGYxfQ==", kind), FLAVOUR)
+
+
+def test_a_body_that_is_no_container_changes_nothing():
+    """A string where a container belongs (R127 of [MS-ASCNTC])."""
+    assert TEXT == merged(TEXT, Element(AirSyncBase.Body, "x"), FLAVOUR)
+    assert not holds(data(Element(AirSyncBase.Body, "x")), (sent_of(TEXT, FLAVOUR),))
 
 
 @given(st.text(max_size=200))

@@ -281,7 +281,10 @@ def test_settings_and_audit(store):
         assert tx.setting("k") is None
         tx.add_audit(line)
         tx.add_audit(replace(line, event="locked"))
-        assert ["locked", "unlocked"] == [found.event for found in tx.audit("t", 10)]
+        tx.add_audit(replace(line, login="bert"))
+        assert ["unlocked", "locked", "unlocked"] == [found.event for found in tx.audit("t", 10)]
+        assert ["locked", "unlocked"] == [found.event for found in tx.audit("t", 10, login="anna")]
+        assert ["bert", "anna"] == [found.login for found in tx.audit("t", 10, event="unlocked")]
 
 
 def test_parameters_never_reach_the_text_of_a_statement(store):
