@@ -256,9 +256,6 @@ def test_the_path_and_the_names_come_in_any_case(live, phone_on):
             assert 200 == live.request("POST", f"{path}?{query}", headers=headers, content=body).status_code
 
 
-# ------------------------------------------------------- Outlook, Windows Mail
-
-
 @pytest.mark.parametrize("version", ["12.1", "14.0"])
 def test_outlook_names_the_class_of_each_collection(phone_on, version):
     """Class is required up to 12.1 and comes back; from 14.0 on some still send it, in the Collection and in Options."""
