@@ -256,9 +256,6 @@ def test_the_path_and_the_names_come_in_any_case(live, phone_on):
             assert 200 == live.request("POST", f"{path}?{query}", headers=headers, content=body).status_code
 
 
-# ------------------------------------------------------- Outlook, Windows Mail
-
-
 @pytest.mark.parametrize("version", ["12.1", "14.0"])
 def test_outlook_names_the_class_of_each_collection(phone_on, version):
     """Class is required up to 12.1 and comes back; from 14.0 on some still send it, in the Collection and in Options."""
@@ -464,7 +461,7 @@ def test_the_window_of_the_request_bounds_all_collections(server, phone_on, desk
 
 @pytest.mark.parametrize(("collection", "wrong"), [("appointments", 1), ("appointments", 8), ("tasks", 4), ("contacts", 9), ("tasks", 99)])
 def test_a_filter_that_the_class_does_not_have_is_status_4(phone_on, collection, wrong):
-    """R3008 ff.; the key stays good."""
+    """R3045 to R3061; the key stays good."""
     phone = phone_on("14.1")
     phone.sync(collection)
     assert "4" == status_of_sync(phone, sync_of(phone.request(collection, filter_type=wrong)))
@@ -476,9 +473,6 @@ def fill(server, count: int) -> None:
     value = Contact(last_name="Berger", sync_users=("anna",))
     for number in range(count):
         server.office.records.write(CRM, Kind.CONTACTS, replace(value, first_name=f"A{number}"))
-
-
-# ------------------------------------------------------------ lost and doubled
 
 
 def test_two_clients_with_one_device_id_are_noticed(phone_on, caplog):
