@@ -29,7 +29,7 @@ class Unreadable(ValueError):
 
 
 NO_DATE = "0000-00-00"
-NOTHING: tuple[Any, ...] = ("", None, 0, [], {})  # what a create need not say
+NOTHING: tuple[Any, ...] = ("", None, 0, [], {}, "00:00:00")  # what a create need not say
 TRUE = frozenset({"1", "true", "ja", "yes"})
 
 
