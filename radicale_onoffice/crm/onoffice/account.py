@@ -36,9 +36,15 @@ class Person:
     email: str = ""
 
     def readings(self) -> Iterable[str]:
-        """The ways in which records name this user, the surest first."""
-        full = f"{self.last_name}, {self.first_name}".strip(", ")
-        yield from (self.name, f"{full} ({self.name})", f"{full} ({self.short})", full, f"{self.first_name} {self.last_name}".strip())
+        """The ways in which records name this user beside the login."""
+        for full in (f"{self.last_name}, {self.first_name}", self.last_name or self.first_name):
+            yield from (f"{full} ({self.name})", f"{full} ({self.short})", full)
+        yield f"{self.first_name} {self.last_name}"
+
+
+def _spaced(text: str) -> str:
+    """A name with one space between its words, and no comma before nothing."""
+    return " ".join(text.split()).strip(", ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,7 @@ class Account:
         found: dict[str, set[str]] = {}
         for person in self.people:
             for reading in person.readings():
-                found.setdefault(reading, set()).add(person.name)
+                found.setdefault(_spaced(reading), set()).add(person.name)
         plain = {reading: next(iter(names)) for reading, names in found.items() if reading and len(names) == 1}
         return plain | {person.name: person.name for person in self.people}
 
@@ -109,7 +115,7 @@ class Account:
 
     def read_name(self, text: str) -> str:
         """The login that a task's field means, where a display name may stand; a name that nobody has stays as it is."""
-        return self._login_by_reading.get(text.strip(), text.strip())
+        return self._login_by_reading.get(_spaced(text), text.strip())
 
     def group_name(self, group_id: str) -> str:
         """The name behind a group's id; "#id" if there is none."""

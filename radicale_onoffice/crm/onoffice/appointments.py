@@ -310,11 +310,6 @@ def create(value: Appointment, account: Account) -> Action:
     return Action(verb=Verb.CREATE, resource=RESOURCE, parameters=_arranged(wanted, account))
 
 
-def after_create(_record_id: str, _value: Appointment, _account: Account) -> list[Action]:
-    """A create says everything."""
-    return []
-
-
 def modify(record_id: str, before: Appointment, after: Appointment, account: Account) -> list[Action]:
     """What turns one appointment into another. Links that did not change are not named, and so stay (rule 65)."""
     wanted = parameters(TABLE, KIND, before, after, account)

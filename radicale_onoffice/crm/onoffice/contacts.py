@@ -37,7 +37,7 @@ STAMP = "Aenderung"  # of which zone it is, is not documented
 SYNC = "address:user:sync"  # parent: the address, children: the users who flagged it (rule 17)
 ACTIVE, ARCHIVED = "status2adr_active", "status2adr_archive"
 
-CONTACT_KEYS = ("phone", "mobile", "fax", "email", "defaultphone", "defaultfax", "defaultemail")  # in no field configuration
+CONTACT_KEYS = ("phone", "mobile", "fax", "email")  # in no field configuration
 MAIN = {EntryKind.PHONE: "Telefon1", EntryKind.FAX: "Telefax1", EntryKind.EMAIL: "Email"}  # the main entry once more
 ENTRY = re.compile(r"^(default)?_?(phone|mobile|fax|email)_?(private|business)?(?:__(\d+))?(?:__(Comment))?$")
 SUFFIX = {EntryType.PLAIN: "", EntryType.MOBILE: "", EntryType.PRIVATE: "_private", EntryType.BUSINESS: "_business"}
@@ -70,12 +70,13 @@ def entries_in(elements: Elements, _account: Account) -> Fields:
         if is_default:
             defaults.add((kind, number_id, value))
             continue
-        name = (word + (kind_of or ""), number_id)
-        entry = found.setdefault(name, _Found(kind, EntryType.MOBILE if word == "mobile" else EntryType(kind_of or "plain"), number_id))
+        # The main entry may come once more under an untyped key; its id tells that it is the same.
+        entry = found.setdefault((kind.value if number_id else word + (kind_of or ""), number_id), _Found(kind, EntryType.PLAIN, number_id))
         if is_comment:
             entry.comment = value
-        else:
-            entry.value = value
+            continue
+        entry.value = value
+        entry.type = EntryType.MOBILE if word == "mobile" else EntryType(kind_of) if kind_of else entry.type
     entries = sorted((one for one in found.values() if one.value), key=lambda one: (list(EntryKind).index(one.kind), one.id))
     for kind, key in MAIN.items():
         _mark_default(entries, kind, text_of(elements.get(key)).strip(), {(number, value) for of, number, value in defaults if of is kind})
@@ -297,7 +298,9 @@ def _flags(record_id: str, before: Iterable[str], after: Iterable[str], account:
 
 
 def _asked(account: Account) -> list[str]:
-    return [*asked_keys(FIELDS, KIND, account), *(() if account.drops(KIND, STAMP) else (STAMP,))]
+    """The main entries are asked for by keys of their own only where the plain fields are missing: these say it without doubt."""
+    defaults = [f"default{kind}" for kind, key in MAIN.items() if account.drops(KIND, key)]
+    return [*asked_keys(FIELDS, KIND, account), *defaults, *(() if account.drops(KIND, STAMP) else (STAMP,))]
 
 
 def read_one(record_id: str, account: Account) -> Action:
