@@ -69,7 +69,7 @@ def test_the_old_signature_is_refused_unless_switched_on(wire, control):
     """MD5 over sorted parameters, without hmac_version."""
     action = wire.action("read", "address", {"listlimit": 1, "data": ["Name"]})
     del action["hmac_version"]
-    # md5(secret + md5('{"data":["Name"],"listlimit":1},' + 'token,actionid,identifier,resourceid,secret,timestamp,resourcetype'))
+    # The digest of v1: of the secret, then of the parameters' JSON with token, action, identifier, resource, secret and time behind it
     action["hmac"] = "5bc1d67c7644d60260d53170c3500231"
     assert 137 == wire.send(action)["response"]["results"][0]["status"]["errorcode"]
     control.set_switch("old_hmac", "accept")
