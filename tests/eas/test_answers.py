@@ -38,11 +38,12 @@ CARD = (
 EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:e1\r\nDTSTAMP:20260301T100000Z\r\nDTSTART:20260316T090000Z\r\n"
     "DTEND:20260316T100000Z\r\nSUMMARY:Termin\r\nLOCATION:Rathaus\r\nGEO:50.77;6.08\r\nDESCRIPTION:{note}\r\nCATEGORIES:A,B\r\n"
+    "ORGANIZER:mailto:anna@example.com\r\nATTENDEE:mailto:b@example.com\r\nATTACH:https://example.com/a.pdf\r\n"
     "RRULE:FREQ=WEEKLY;BYDAY=MO\r\nEXDATE:20260323T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 TODO = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:t1\r\nDTSTAMP:20260301T100000Z\r\nSUMMARY:Anruf\r\n"
-    "DUE;VALUE=DATE:20260320\r\nDESCRIPTION:{note}\r\nPRIORITY:1\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+    "DUE;VALUE=DATE:20260320\r\nDESCRIPTION:{note}\r\nPRIORITY:1\r\nRRULE:FREQ=DAILY\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
 )
 ADDRESSES = {
     "contacts": ("/anna/contacts/c1.vcf", CARD),
@@ -202,6 +203,22 @@ def test_what_stands_in_requests_only_is_in_no_answer(sync_body, version):
     for collection in COLLECTIONS:
         body, _ = sync_body(version, collection, preference(E(AirSyncBase.AllOrNone, "1")))
         assert not asked & {one.tag for one in all_of(decode(body))}
+
+
+# What CONFORMANCE.md calls not applicable because it is never sent
+NEVER_SENT = {
+    *(AirSyncBase.NativeBodyType, AirSyncBase.Preview, AirSyncBase.BodyPart, AirSyncBase.Attachments),
+    *(Calendar.Attendees, Calendar.OrganizerName, Calendar.OrganizerEmail, Calendar.ResponseType, Tasks.Recurrence),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_never_sent(sync_body, version):
+    """Whatever a client asks for, and whatever stands in the card, the event or the task."""
+    preview = preference(E(AirSyncBase.Preview, "10"))
+    for collection in COLLECTIONS:
+        body, _ = sync_body(version, collection, preview)
+        assert not NEVER_SENT & {one.tag for one in all_of(decode(body))}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
