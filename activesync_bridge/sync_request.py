@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from activesync_bridge.folders import CLASSES
 from activesync_bridge.items import BodyPreference
 from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase
 from activesync_bridge.wbxml.element import Element
@@ -188,7 +189,7 @@ def _collection(element: Element) -> CollectionRequest:
     commands = element.first(AirSync.Commands)
     changes = element.first(AirSync.GetChanges)
     wants = key != "0" if changes is None else changes.text.strip() in ("", "1")
-    options = element.first(AirSync.Options)
+    options = _options(element, collection_id)
     supported = element.first(AirSync.Supported)
     parsed = tuple(_command(one) for one in commands.children) if commands else ()
     if key == "0" and (parsed or (changes is not None and wants)):
@@ -206,6 +207,14 @@ def _collection(element: Element) -> CollectionRequest:
         supported=tuple(child.tag for child in supported.children) if supported else None,
         commands=parsed,
     )
+
+
+def _options(element: Element, collection_id: str) -> Element | None:
+    """The Options of the collection's own class (R3600: a second block is for the text messages among a folder's mails). Raises Malformed."""
+    found = [one for one in element.all(AirSync.Options) if one.text_of(AirSync.Class) in ("", CLASSES.get(collection_id, ""))]
+    if len(found) > 1:
+        raise Malformed(Status.PROTOCOL_ERROR)  # R930
+    return found[0] if found else None
 
 
 def filter_type(options: Element | None) -> int | None:

@@ -60,7 +60,17 @@ CONCERNS = exists().where(
     audience.c.active.is_(True),
 )
 MEMBERS = (
-    select(records.c.id, NAME, records.c.etag, records.c.starts, records.c.ends, records.c.recurring, records.c.mark, records.c.owner)
+    select(
+        records.c.id,
+        NAME,
+        records.c.etag,
+        records.c.starts,
+        records.c.ends,
+        records.c.recurring,
+        records.c.mark,
+        records.c.owner,
+        records.c.version,
+    )
     .select_from(records.outerjoin(aliases, ALIAS))
     .where(records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.deleted.is_(False), CONCERNS)
     .order_by(records.c.id)
