@@ -69,7 +69,7 @@ def test_the_old_signature_is_refused_unless_switched_on(wire, control):
     """MD5 over sorted parameters, without hmac_version."""
     action = wire.action("read", "address", {"listlimit": 1, "data": ["Name"]})
     del action["hmac_version"]
-    # md5(secret + md5('{"data":["Name"],"listlimit":1},' + 'token,actionid,identifier,resourceid,secret,timestamp,resourcetype'))
+    # MD5 of the secret and of the inner MD5: over the sorted parameters as JSON, a comma, and seven values joined by commas
     action["hmac"] = "5bc1d67c7644d60260d53170c3500231"
     assert 137 == wire.send(action)["response"]["results"][0]["status"]["errorcode"]
     control.set_switch("old_hmac", "accept")
