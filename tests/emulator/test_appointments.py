@@ -274,6 +274,14 @@ def test_a_series_without_a_start_vanishes(wire, control):
     assert ["2026-05-04 09:00:00"] == starts(wire, "2026-05-01", "2026-05-31")
 
 
+def test_a_series_may_find_its_start_by_itself(wire, control):
+    """Without the quirk, the start that is known anchors it."""
+    control.set_switch("series_needs_start", False)
+    number = control.add("calendar", DATA)
+    wire.records("modify", "calendar", {"data": {"rp_flag": True, "rp_type": "w", "rp_tage": 1, "rp_ende_status": 2}}, number)
+    assert ["2026-05-04 09:00:00"] == starts(wire, "2026-05-01", "2026-05-31")
+
+
 def test_changes_are_found_in_utc(wire, control):
     """modifiedstart and modifiedend each stand alone; both ends belong to it."""
     control.add("calendar", {**DATA, "description": "old"})
