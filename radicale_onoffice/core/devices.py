@@ -157,7 +157,7 @@ class Devices:
             raise TooManyDevices(self._policy.max_devices)
         # A request that was on its way when the device was removed may have left a state behind.
         tx.remove_device(identity, device_id)
-        others = [one.identity.user for one in tx.devices(identity.tenant) if one.id == device_id and one.identity != identity]
+        others = [user for user in tx.users_of_device(identity.tenant, device_id) if user != identity.user]
         detail = f"{device_id} {says['type']}".strip() + (f", also a device of {', '.join(others)}" if others else "")
         self._audit(tx, identity, detail, "added", f"device {device_id}")
         return Device(identity=identity, id=device_id, first_seen=now, last_seen=now, **says)
