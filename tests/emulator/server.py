@@ -27,7 +27,7 @@ open_transports: dict[Any, asyncio.Transport] = {}  # by the client's address, s
 class Breakable(H11Protocol):
     """Uvicorn's protocol, which lets a fault break its connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: Any) -> None:
         open_transports[transport.get_extra_info("peername")] = transport
         super().connection_made(transport)
 
