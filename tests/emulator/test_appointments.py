@@ -89,6 +89,7 @@ def test_create_and_read_back(wire, office):
         ({}, {"subscribers": {"groups": 1}}, 295),
         ({}, {"subscribers": {"groups": [9]}}, 272),
         ({}, {"reminderTypes": ["pigeon"]}, 255),
+        ({}, {"subscribers": [2]}, 74),
     ],
 )
 def test_refused_writes(wire, control, office, data, siblings, code):
@@ -140,6 +141,8 @@ def test_subscribers_of_a_modify(wire, control, office, way, users):
     [
         ({"sonstiges": "Raum 3"}, False, "Raum 3"),
         ({"address": 1}, True, "Weg 1 52062 Aachen"),
+        ({"estate": 1}, False, "Hauptstr. 5"),
+        ({"userMeetingUrl": 2}, False, ""),
         ({"address": 1}, False, "Weg 1 52062 Aachen"),
         ({"group": 1}, False, "Vertrieb"),
         ({"mandant": True}, False, "Büro"),
@@ -150,7 +153,7 @@ def test_places(wire, control, office, location, linked, text):
     """A record that is not linked to the appointment ends up as free text."""
     wire.records("create", "calendar", {"data": DATA, "location": location, **({"relatedAddressIds": [1]} if linked else {})})
     assert text == wire.elements("read", "calendar", {}, 1)[0]["ort"]
-    kept = location if linked or "address" not in location else {"sonstiges": text}
+    kept = location if linked or not {"address", "estate"} & set(location) else {"sonstiges": text}
     assert kept == control.get("calendar", 1)["location"]
 
 
@@ -336,3 +339,4 @@ def test_status_may_be_missing(wire, control):
     assert "status" not in wire.elements("read", "calendar", {}, number)[0]
     assert "not-set" == wire.elements("read", "calendar", {"showConfirmationStatus": True}, number)[0]["confirmationStatus"]
     assert 80 == wire.code("modify", "calendar", {"data": {"note": "x"}}, 99)
+    assert 20 == wire.code("modify", "calendar", {"data": "x"}, number)

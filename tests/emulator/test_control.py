@@ -59,6 +59,7 @@ def test_everything_of_a_record_can_be_compared(control):
 def test_several_api_users(wire, control):
     """Each with token, secret and rights of his own."""
     number = control.add_api_user("b" * 32, "s" * 64, "second")
+    assert (number, 0) == (control.user("second"), control.user("nobody"))
     control.set_right(number, "address", "create", False)
     assert 0 == wire.code("create", "address", {"Name": "x"})
     wire.token, wire.secret = "b" * 32, "s" * 64
@@ -125,10 +126,12 @@ def test_the_page(emulator, show):
     demo.fill(emulator)
     demo.fill(emulator)  # nothing happens to a filled account
     emulator.control.add("address", {"Name": "<script>"})
+    emulator.transport().handle_request(httpx.Request("POST", "https://api.example/api/stable/api.php", content=b"<b>"))
     with emulator.serve() as url:
         text = httpx.get(f"{url}/?show={show}").text
     assert "<h1>Emulator of onOffice" in text
     assert "<script>" not in text
+    assert "<b>" not in text
     if show == "address":
         assert "Beispiel &amp; Co" in text
         assert "4 rows" in text

@@ -66,7 +66,8 @@ def test_slow_answers(wire, control, when):
 def test_emptiness(wire, control):
     """All reading calls succeed without records, as if a right were gone; writes go on."""
     control.add("address", {"Name": "x"}, sync=[1])
-    control.fault(kind="empty", times=3)
+    control.fault(kind="empty", times=4)
+    assert 2 == wire.records("create", "address", {"Name": "y"})[0]["id"]
     assert ([], 0) == (wire.records("read", "address", {"data": []}), wire.total("read", "address", {"data": []}))
     sync = {"relationtype": "urn:onoffice-de-ns:smart:2.5:relationTypes:address:user:sync", "childids": [1]}
     assert [{"1": []}] == wire.elements("get", "idsfromrelation", sync)
@@ -141,6 +142,19 @@ def test_too_many_at_once_over_asgi(emulator, control):
     statuses = [one.status_code for one in asyncio.run(run())]
     assert {200: 5, 502: 3} == {status: statuses.count(status) for status in (200, 502)}
     assert 8 == control.counters()["peak_parallel"]
+
+
+def test_a_reset_over_plain_asgi_is_an_exception(emulator, control):
+    """There is no connection to break."""
+    control.chaos(0.0)
+    control.fault(kind="reset")
+
+    async def run():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(emulator.app()), base_url="http://emulator") as client:
+            await client.post("/api/stable/api.php", content=b"{}")
+
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(run())
 
 
 def test_the_asynchronous_client_gets_the_same(emulator):
