@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 5232
 DEMO_DIR ?= var/demo
+ONLY ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
 .PHONY: demo demo-reset test check bench system-packages clean
@@ -24,7 +25,7 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy --strict radicale_onoffice/core radicale_onoffice/formats activesync_bridge/wbxml activesync_bridge/items activesync_bridge/commands
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 system-packages:
 	@sh .ci/system-packages

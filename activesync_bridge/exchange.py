@@ -15,7 +15,7 @@ from activesync_bridge import sync_state
 from activesync_bridge.items import Flavour, Ghosting
 from activesync_bridge.items import dispatch as items
 from activesync_bridge.sending import Sender
-from activesync_bridge.session import Session
+from activesync_bridge.session import Session, Viewer
 from activesync_bridge.sync_request import ClientCommand, Status, Sticky
 from activesync_bridge.sync_state import GONE, LOST, Generation, Written
 from activesync_bridge.versions import Version
@@ -73,6 +73,7 @@ class Writer:
         try:
             handler: Callable[[ClientCommand], None] = getattr(self, f"_{command.verb.lower()}")
             handler(command)
+            self.sender.passed.add(command.server_id or command.client_id)
         except (GateClosed, Unavailable):
             raise
         except OfficeError as error:
@@ -100,7 +101,7 @@ class Writer:
         try:
             self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
         except (NotFound, OutOfReach):
-            logger.debug("delete of %s, which is not offered: the device forgets it, the CRM keeps it", command.server_id)
+            logger.debug("delete of %s, which is not offered: the device forgets it, the CRM keeps it", ascii(command.server_id))
         self.own[command.server_id] = GONE
 
     def _fetch(self, command: ClientCommand) -> None:
@@ -121,10 +122,12 @@ class Writer:
             if record_id is None:
                 raise
             record = self._put(command, record_id, self._base(record_id)[0], uid)
+        # In an Add nothing is left out: what comes back all the same (the fallback of rule 30) has to be told.
+        meaning = Ghosting() if command.verb == "Add" else self._ghosting()
         same = (
             not command.instance_id
             and command.data is not None
-            and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, self._ghosting())
+            and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, meaning)
         )
         self.own[record.id] = Written(record.version, record.etag if same else "")
         return record
@@ -193,7 +196,7 @@ class Writer:
 
     def _refuse(self, command: ClientCommand, error: OfficeError) -> None:
         status = refusal(error)
-        logger.info("%s of %s refused: %s", command.verb, command.server_id or command.client_id, error)
+        logger.info("%s of %s refused: %s", command.verb, ascii(command.server_id or command.client_id), ascii(str(error)))
         self.sender.failed(command.server_id or command.client_id, 0, str(error))
         if command.verb == "Add":
             # The client drops its copy; 7 would make it look for the server's.
@@ -232,42 +235,41 @@ def _content(command: ClientCommand) -> str:
 # ------------------------------------------------------------------------ plan
 
 
-def plan(session: Session, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
+def plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
     """At most ``room`` steps that bring a device from ``before`` to what ``scope`` offers now. Raises CursorInvalid."""
     steps: list[sync_state.Step] = []
     if before.move is None and before.cursor is not None and before.scope != scope:
-        target, _ = session.office.feeds.entries(session.identity, kind, scope)
+        target, _ = viewer.office.feeds.entries(viewer.identity, kind, scope)
         before = replace(before, scope=scope, cursor=target, move=sync_state.Move(scope=before.scope, since=before.cursor))
     if before.move is not None:
-        moved = _plan_move(session, kind, before, room=room)
+        moved = _plan_move(viewer, kind, before, room=room)
         if moved.more:
             return moved
         before, steps = moved.after, list(moved.steps)
         if before.scope != scope:
-            further = plan(session, kind, before, scope, room=room - len(steps))
+            further = plan(viewer, kind, before, scope, room=room - len(steps))
             return replace(further, steps=[*steps, *further.steps])
-    following = _plan_news(session, kind, replace(before, scope=scope), room=room - len(steps))
+    following = _plan_news(viewer, kind, replace(before, scope=scope), room=room - len(steps))
     return replace(following, steps=[*steps, *following.steps])
 
 
-def _plan_move(session: Session, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
+def _plan_move(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
     assert before.move is not None
     assert before.cursor is not None
-    feeds = session.office.feeds
-    at, old = feeds.entries(session.identity, kind, before.move.scope)
+    feeds = viewer.office.feeds
+    at, old = feeds.entries(viewer.identity, kind, before.move.scope)
     sync_state.demand_epoch(at, before.move.since)
-    now, new = feeds.entries(session.identity, kind, before.scope)
+    now, new = feeds.entries(viewer.identity, kind, before.scope)
     sync_state.demand_epoch(now, before.cursor)
     return sync_state.plan_move(before, old, new, before.cursor, room=room)
 
 
-def _plan_news(session: Session, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
+def _plan_news(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
     """News in batches until the room is used: what the device wrote itself takes none."""
-    feeds, steps = session.office.feeds, list[sync_state.Step]()
+    feeds, steps = viewer.office.feeds, list[sync_state.Step]()
     while True:
-        news = feeds.news(session.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1)
-        offered = feeds.live(session.identity, kind, before.own, before.scope) if before.own and not news.more else frozenset()
-        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=offered)
+        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1, watch=before.own)
+        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=news.live)
         steps += part.steps
         before = part.after
         if not part.more:
@@ -276,9 +278,9 @@ def _plan_news(session: Session, kind: Kind, before: Generation, *, room: int) -
             return sync_state.Plan(steps, before, more=True)
 
 
-def gone_for_good(session: Session, kind: Kind, steps: Sequence[sync_state.Step]) -> Sequence[sync_state.Step]:
+def gone_for_good(viewer: Viewer, kind: Kind, steps: Sequence[sync_state.Step]) -> Sequence[sync_state.Step]:
     """Delete becomes SoftDelete for what only left the period: it is not deleted anywhere (rule 54)."""
     gone = [step.record_id for step in steps if step.verb is sync_state.Verb.DELETE]
-    kept = session.office.feeds.still_theirs(session.identity, kind, gone) if gone and kind is not Kind.CONTACTS else frozenset()
+    kept = viewer.office.feeds.still_theirs(viewer.identity, kind, gone) if gone and kind is not Kind.CONTACTS else frozenset()
     soft = sync_state.Verb.SOFT_DELETE
     return [step._replace(verb=soft) if step.verb is sync_state.Verb.DELETE and step.record_id in kept else step for step in steps]

@@ -28,7 +28,7 @@ from activesync_bridge.status import Common, answer, refusal
 from radicale_onoffice.core.accounts import Origin, Verify
 from radicale_onoffice.core.errors import OfficeError, SignInRefused
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import Face, User
+from radicale_onoffice.core.model import Face
 from radicale_onoffice.core.office import Office
 
 # R17 ff. of [MS-ASPROV]: these are answered before a policy is acknowledged; iOS sends Settings before Provision
@@ -44,39 +44,37 @@ class Gateway:
     announced: Announced
     verify: Verify | None = None  # a foreign password backend
 
-    def sign_in(self, authorization: str, address: str, device: str = "") -> User:
+    def sign_in(self, authorization: str, address: str, device: str = "") -> Reader:
         """The user of a Basic Authorization header; raises SignInRefused and Unavailable."""
         login, password = credentials(authorization)
-        return self.office.accounts.sign_in(login, password, Origin(address=address, face=Face.EAS, device=device), verify=self.verify)
+        return self.office.accounts.admit(login, password, Origin(address=address, face=Face.EAS, device=device), verify=self.verify)
 
-    def open(self, request: Request, user: User) -> Session | Answer:
-        """The session of a signed-in user's request, or the answer that the device's state demands."""
+    def open(self, request: Request, who: Reader) -> Session | Answer:
+        """The session of a request of a user who has just signed in, or the answer that the device's state demands."""
         try:
             device = self.office.devices.seen(
-                user.identity, request.device_id, request.device_type, request.user_agent, str(request.version)
+                who.identity,
+                request.device_id,
+                request.device_type,
+                request.user_agent,
+                str(request.version),
+                syncs=request.command == "Sync",
             )
-            return self.reopen(Session(self.office, self._reader(user), device, request.version, request, self.options, self.announced))
         except OfficeError as error:
             return answer(error, request.command, request.version)
+        session = Session(self.office, who, device, request.version, request, self.options, self.announced)
+        return self._standing(session) or session
 
     def reopen(self, session: Session) -> Session | Answer:
         """The same session as of now: gates and the device's state may have changed while it waited."""
         with self.office.store.reading() as tx:
-            user, tenant = tx.user(session.identity), tx.tenant(session.identity.tenant)
-            device = tx.device(session.identity, session.device.id)
-        if user is None or tenant is None:
+            account, device = tx.account(session.identity), tx.device(session.identity, session.device.id)
+        if account is None:
             return answer(SignInRefused(), session.request.command, session.version)
         if device is None:
             return refusal(session.request.command, session.version, Common.SERVER_ERROR_RETRY_LATER)
-        session.who, session.device = Reader(tenant=tenant, user=user), device
+        session.who, session.device = Reader(tenant=account[0], user=account[1]), device
         return self._standing(session) or session
-
-    def _reader(self, user: User) -> Reader:
-        with self.office.store.reading() as tx:
-            tenant = tx.tenant(user.identity.tenant)
-        if tenant is None:
-            raise SignInRefused
-        return Reader(tenant=tenant, user=user)
 
     def _standing(self, session: Session) -> Answer:
         """What keeps a device from this command; None = nothing."""

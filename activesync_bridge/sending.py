@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from activesync_bridge.items import Flavour
 from activesync_bridge.items import dispatch as items
@@ -22,14 +22,15 @@ TAGS = {Verb.ADD: AirSync.Add, Verb.CHANGE: AirSync.Change, Verb.DELETE: AirSync
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Encodes records of one kind for one device."""
+    """Encodes records of one kind for one device, and keeps its list of items that fail."""
 
     session: Session
     kind: Kind
     flavour: Flavour
+    passed: set[str] = field(default_factory=set)  # items that went through in this request
 
-    def commands(self, steps: Sequence[Step]) -> list[Element]:
-        """The steps as commands of an answer; an item that cannot be encoded is left out, noted, and tried again when it changes."""
+    def commands(self, steps: Sequence[Step]) -> tuple[list[Element], list[str]]:
+        """The steps as commands of an answer, and the additions that had to be left out: vanished meanwhile, or not to be encoded."""
         wanted = [step.record_id for step in steps if step.verb in (Verb.ADD, Verb.CHANGE)]
         found = self.items(wanted) if wanted else {}
         commands: list[Element] = []
@@ -39,33 +40,27 @@ class Sender:
                 commands.append(Element(TAGS[verb], (server_id,)))
             elif record_id in found:
                 commands.append(Element(TAGS[verb], (server_id, Element(AirSync.ApplicationData, found[record_id]))))
-        return commands
+        return commands, [record_id for verb, record_id in steps if verb is Verb.ADD and record_id not in found]
 
     def items(self, record_ids: Iterable[str]) -> dict[str, Encoded]:
         """Encoded children of ApplicationData of those of these records that the user may see."""
         office, identity, flavour = self.session.office, self.session.identity, self.flavour.key
-        offers = office.records.offers(identity, self.kind, record_ids)
+        versions = office.records.versions(identity, self.kind, record_ids)
         with office.store.reading() as tx:
-            kept = tx.fragments(identity.tenant, flavour, [offer.record_id for offer in offers])
-        found: dict[str, Encoded] = {}
+            kept = tx.fragments(identity.tenant, flavour, versions)
+        found = {record_id: Encoded(data) for record_id, (version, data) in kept.items() if version == versions[record_id]}
+        missing = versions.keys() - found.keys()
         fresh: list[tuple[str, int, bytes]] = []
-        for offer in offers:
-            encoded = self._kept(offer, kept)
-            if encoded is None:
-                encoded = self._encoded(offer)
-                if encoded is None:
-                    continue
+        for offer in office.records.offers(identity, self.kind, missing) if missing else ():
+            encoded = self._encoded(offer)
+            if encoded is not None:
                 fresh.append((offer.record_id, offer.version, encoded.data))
-            found[offer.record_id] = encoded
+                self.passed.add(offer.record_id)
+                found[offer.record_id] = encoded
         if fresh:
-            with office.store.writing() as tx:
+            with office.store.writing(lasting=False) as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)
         return found
-
-    @staticmethod
-    def _kept(offer: Offer, kept: Mapping[str, tuple[int, bytes]]) -> Encoded | None:
-        version, data = kept.get(offer.record_id, (0, b""))
-        return Encoded(data) if version == offer.version else None
 
     def _encoded(self, offer: Offer) -> Encoded | None:
         try:
@@ -75,6 +70,18 @@ class Sender:
             logger.exception("record %s cannot be encoded for ActiveSync; it is tried again when it changes", offer.record_id)
             self.failed(offer.record_id, offer.version, f"{type(error).__name__}: {error}")
             return None
+
+    def mend(self) -> None:
+        """Take items that went through off the list of those that fail."""
+        if not self.passed:
+            return
+        store, identity, device_id = self.session.office.store, self.session.identity, self.session.device.id
+        with store.reading() as tx:
+            mended = [one for one in tx.failures(identity, device_id) if one.collection == self.kind.value and one.item in self.passed]
+        if mended:
+            with store.writing() as writing:
+                for one in mended:
+                    writing.clear_failure(identity, device_id, one.collection, one.item)
 
     def failed(self, item: str, version: int, reason: str) -> None:
         """Note an item that did not get through, for the administrator's list."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gzip
 import logging
 import time
@@ -31,6 +32,7 @@ from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.accounts import Verify
 from radicale_onoffice.core.errors import OfficeError
+from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.stores.wake import Hub, Ticket
@@ -74,7 +76,7 @@ class Bridge:
         self._gateway = Gateway(office=office, options=options, announced=Announced(), verify=verify)
         self._hub, self._pool, self._max_body, self._observe = hub, pool, max_body, observe
         self._locks: dict[str, asyncio.Lock] = {}
-        self._waiters: dict[tuple[str, str, str], Ticket] = {}
+        self._waiters: dict[str, Ticket] = {}
 
     @staticmethod
     def serves(path: str) -> bool:
@@ -85,8 +87,11 @@ class Bridge:
         """Answer one HTTP request."""
         began = time.perf_counter()
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await read_body(scope, receive, self._max_body)
-        command, response = await self._respond(scope, headers, body, receive)
+        try:
+            body = await read_body(scope, receive, self._max_body)
+            command, response = await self._respond(scope, headers, body, receive)
+        except Oversize:
+            command, response = "oversize", Http(413, f"The body is larger than the {self._max_body} bytes that are accepted.".encode())
         if response is None:
             return
         seconds = time.perf_counter() - began
@@ -97,41 +102,41 @@ class Bridge:
     async def _respond(self, scope: Message, headers: Mapping[str, str], body: bytes | None, receive: Receive) -> tuple[str, Http | None]:
         if body is None:
             return "disconnected", None
-        if len(body) > self._max_body:
-            return "oversize", Http(413, f"The body is larger than the {self._max_body} bytes that are accepted.".encode())
         path = scope["path"]
         if autodiscover.serves(path):
             return "Autodiscover", await self._autodiscover(scope, headers, body)
+        asked = _asked(scope, headers)
+        authorization = headers.get("authorization", "")
+        sign_in = functools.partial(self._gateway.sign_in, authorization, address_of(scope), _device_hint(scope))
         try:
-            user = await self._pool.run(self._gateway.sign_in, headers.get("authorization", ""), address_of(scope), _device_hint(scope))
+            if isinstance(asked, Request):
+                key = _key(authorization, asked.device_id)
+                return asked.command if asked.command in COMMANDS else "unknown", await self._command(asked, key, sign_in, body, receive)
+            await self._pool.run(sign_in)
         except OfficeError as error:
             return "sign-in", _http(answer(error, "", Version.V16_1))
-        if scope["method"] == "OPTIONS":
-            return "OPTIONS", Http(200, headers=(("MS-ASProtocolVersions", VERSIONS), ("MS-ASProtocolCommands", SPOKEN)))
-        if scope["method"] != "POST":
-            return "method", Http(405, b"ActiveSync knows POST and OPTIONS.", headers=(("Allow", "OPTIONS,POST"),))
-        try:
-            request = parse(scope["query_string"].decode("latin-1"), headers)
-        except BadQuery as error:
-            return "query", Http(400, str(error).encode())
+        return "OPTIONS" if scope["method"] == "OPTIONS" else "invalid", asked
+
+    async def _command(self, request: Request, key: str, sign_in: Callable[[], Reader], body: bytes, receive: Receive) -> Http | None:
+        """The answer to a command, None if the client went away while it waited; raises what sign-in raises."""
         if request.command in RESUMABLE:
-            self._supersede((user.identity.tenant, user.identity.user, request.device_id))
-        async with self._device(headers.get("authorization", ""), request.device_id) as is_free:
+            self._supersede(key)
+        async with self._device(key) as is_free:
             if not is_free:
-                return request.command, self._encoded(request, refusal(request.command, request.version, Common.SERVER_ERROR_RETRY_LATER))
-            found = await self._pool.run(self._run, request, user, body)
-        if isinstance(found, tuple):
-            found = await self._wait(*found, receive)
-        return request.command if request.command in COMMANDS else "unknown", found
+                return self._encoded(request, refusal(request.command, request.version, Common.SERVER_ERROR_RETRY_LATER))
+            # Sign-in and command are one hop to a worker and back; two cost as much as the database.
+            found = await self._pool.run(self._run, request, sign_in, body)
+        return found if isinstance(found, Http) else await self._wait(key, *found, receive)
 
     # ------------------------------------------------------------ commands
 
-    def _run(self, request: Request, user: Any, body: bytes) -> Http | tuple[Session, Waiting, float]:
-        """In a worker: the answer, or what to wait for."""
+    def _run(self, request: Request, sign_in: Callable[[], Reader], body: bytes) -> Http | tuple[Session, Waiting, float]:
+        """In a worker: the answer, or what to wait for; raises what sign-in raises."""
+        who = sign_in()
         handler = COMMANDS.get(request.command)
         if handler is None:
             return self._encoded(request, refusal(request.command, request.version, Common.COMMAND_NOT_SUPPORTED))
-        opened = self._gateway.open(request, user)
+        opened = self._gateway.open(request, who)
         if not isinstance(opened, Session):
             return self._encoded(request, opened)
         try:
@@ -171,9 +176,8 @@ class Bridge:
 
     # ------------------------------------------------------------- waiting
 
-    async def _wait(self, session: Session, waiting: Waiting, until: float, receive: Receive) -> Http | None:
+    async def _wait(self, key: str, session: Session, waiting: Waiting, until: float, receive: Receive) -> Http | None:
         """Wait for the news that a command asked for; None if the client went away."""
-        key = (session.identity.tenant, session.identity.user, session.device.id)
         self._supersede(key)
         ticket = self._hub.watch(session.identity.tenant, rights.principals(session.who.user), frozenset(Kind))
         self._waiters[key] = ticket
@@ -196,7 +200,7 @@ class Bridge:
             if self._waiters.get(key) is ticket:
                 del self._waiters[key]
 
-    def _supersede(self, key: tuple[str, str, str]) -> None:
+    def _supersede(self, key: str) -> None:
         """End the wait of a device's older request: the device has given up on it."""
         before = self._waiters.pop(key, None)
         if before is not None:
@@ -214,9 +218,8 @@ class Bridge:
         return (opened, found, until) if isinstance(found, Waiting) else self._encoded(request, found, opened)
 
     @contextlib.asynccontextmanager
-    async def _device(self, authorization: str, device_id: str):  # type: ignore[no-untyped-def]
-        """One request of a device at a time; the key holds the credentials, so that a stranger cannot block anybody."""
-        key = sha256(f"{authorization}\0{device_id}".encode()).hexdigest()
+    async def _device(self, key: str):  # type: ignore[no-untyped-def]
+        """One request of a device at a time."""
         lock = self._locks.setdefault(key, asyncio.Lock())
         try:
             await asyncio.wait_for(lock.acquire(), DEVICE_WAIT)
@@ -245,6 +248,23 @@ class Bridge:
         return autodiscover.answer(scope["method"], scope["path"], unquote(scope["query_string"].decode("latin-1")), body, base, login)
 
 
+def _key(authorization: str, device_id: str) -> str:
+    """By what a device is known before it has signed in; it holds the credentials, so that a stranger can neither block nor wake anybody."""
+    return sha256(f"{authorization}\0{device_id}".encode()).hexdigest()
+
+
+def _asked(scope: Message, headers: Mapping[str, str]) -> Request | Http:
+    """What a request asks of a user who may come in: a command, or something that needs none."""
+    if scope["method"] == "OPTIONS":
+        return Http(200, headers=(("MS-ASProtocolVersions", VERSIONS), ("MS-ASProtocolCommands", SPOKEN)))
+    if scope["method"] != "POST":
+        return Http(405, b"ActiveSync knows POST and OPTIONS.", headers=(("Allow", "OPTIONS,POST"),))
+    try:
+        return parse(scope["query_string"].decode("latin-1"), headers)
+    except BadQuery as error:
+        return Http(400, str(error).encode())
+
+
 def _http(found: Answer) -> Http:
     assert isinstance(found, Http)
     return found
@@ -262,19 +282,25 @@ def address_of(scope: Message) -> str:
     return client[0] if client else ""
 
 
+class Oversize(Exception):
+    """A body is longer than is accepted."""
+
+
 async def read_body(scope: Message, receive: Receive, most: int) -> bytes | None:
-    """The body, cut off behind the limit; None if the client went away."""
+    """The body; None if the client went away. Raises Oversize as soon as it is known, not when all has been read."""
     told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if told.isdigit() and int(told) > most:
-        return b"\0" * (most + 1)
+        raise Oversize
     pieces: list[bytes] = []
     size, more = 0, True
-    while more and size <= most:
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
+        if size > most:
+            raise Oversize
         more = message.get("more_body", False)
     return b"".join(pieces)
 

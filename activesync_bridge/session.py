@@ -31,6 +31,15 @@ class Announced(Protocol):
         """True unless this very news was told too often already."""
 
 
+class Viewer(Protocol):
+    """Whose view of the office a plan is made of."""
+
+    @property
+    def office(self) -> Office: ...
+    @property
+    def identity(self) -> Identity: ...
+
+
 @dataclass(slots=True)
 class Session:
     """One request of a signed-in user's device. ``who`` is the user with the tenant as of this request."""
@@ -42,6 +51,7 @@ class Session:
     request: Request
     options: Options
     announced: Announced
+    request_to_keep: str | None = None  # what an empty Sync will repeat, until it is saved with the state that it goes with
 
     @property
     def identity(self) -> Identity:

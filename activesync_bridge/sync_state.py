@@ -49,6 +49,7 @@ class Written(NamedTuple):
 
 GONE = Written(0, "")
 LOST = Written(0, "resend")  # the device deleted what it may not: it gets it again
+SKIPPED = Written(0, "skipped")  # could not be sent: the device gets it as new when it changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,13 +216,14 @@ def plan(
             steps.append(step)
         own.pop(entry.record_id, None)
         seq = entry.seq
-    while complete and own and not cut:
-        record_id = min(own)
+    for record_id in sorted(own) if complete and not cut else ():
         step = _settle(record_id, own[record_id], record_id in offered)
-        cut = step is not None and len(steps) >= room
-        if not cut:
+        if step is not None and len(steps) >= room:
+            cut = True
+            break
+        if own[record_id] != SKIPPED or record_id not in offered:
             del own[record_id]
-            steps += [step] if step else []
+        steps += [step] if step else []
     cursor = Cursor(newest.epoch, seq) if seq < newest.seq and (cut or not complete) else newest
     return Plan(steps, replace(before, cursor=cursor, own=own), more=cut or not complete)
 
@@ -297,6 +299,11 @@ def _moving(record_id: str, was: Entry | None, will: Entry | None, since: int, t
     return Step(Verb.ADD, record_id) if wanted else None
 
 
+def without(after: Generation, left_out: Iterable[str]) -> Generation:
+    """A generation of a device that did not get these additions after all."""
+    return replace(after, own={**after.own, **dict.fromkeys(left_out, SKIPPED)})
+
+
 # ------------------------------------------------------------------------ text
 
 
@@ -312,16 +319,19 @@ def dump(state: State) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def load(text: str) -> State:
-    """A state out of its JSON."""
-    data = json.loads(text)
-    return State(
-        uuid=data["uuid"],
-        current=_load_generation(data["current"]),
-        previous=_load_generation(data["previous"]) if data["previous"] else None,
-        digest=data["digest"],
-        options=data["options"],
-    )
+def load(text: str) -> State | None:
+    """A state out of its JSON; None for one of another release, whose device begins anew (pain 38)."""
+    try:
+        data = json.loads(text)
+        return State(
+            uuid=data["uuid"],
+            current=_load_generation(data["current"]),
+            previous=_load_generation(data["previous"]) if data["previous"] else None,
+            digest=data["digest"],
+            options=data["options"],
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _dump_generation(one: Generation) -> dict[str, Any]:

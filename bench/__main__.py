@@ -1,4 +1,7 @@
-"""``python -m bench``: one table, ours beside stock Radicale, and JSON in ``bench/out``."""
+"""``python -m bench``: ours beside stock Radicale over DAV, phones over ActiveSync, as tables and as JSON in ``bench/out``.
+
+``--only dav``, ``--only eas`` or a part of it such as ``--only eas.push`` leaves out the rest (``make bench ONLY=eas.push``).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import requests
+from bench import eas, requests
 from bench.servers import Ours, Server, Stock
 
 OUT = Path(__file__).parent / "out"
@@ -145,27 +148,52 @@ def remarks(rows: list[Row]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Measure, print, keep."""
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--rounds", type=int, default=40, help="requests per row and client")
-    parser.add_argument("--quick", action="store_true", help="1,000 contacts and 500 appointments only, few rounds")
-    options = parser.parse_args()
+def dav(console: Console, rounds: int, *, quick: bool) -> list[Row]:
+    """Measure and print ours beside stock."""
     sets = [("1000 contacts", 1000, 0), ("10000 contacts", 10000, 0), ("500 appointments", 0, 500)]
-    console, today, rows = Console(width=190), datetime.now(UTC).date(), []
-    for data, contacts, events in sets if not options.quick else [sets[0], sets[2]]:
+    today, rows = datetime.now(UTC).date(), []
+    for data, contacts, events in sets if not quick else [sets[0], sets[2]]:
         for kind in (Ours, Stock):
             with tempfile.TemporaryDirectory(prefix="onoffice-bench-") as directory:
                 server = kind(Path(directory) / kind.name)
                 console.print(f"{data}: {kind.name}", style="dim")
                 server.fill(contacts, events, today)
-                rows += measure_server(server, data, 8 if options.quick else options.rounds, today)
+                rows += measure_server(server, data, rounds, today)
     console.print(table(rows))
     for line in remarks(rows):
         console.print(line, highlight=False)
+    return rows
+
+
+def phones(console: Console, only: str, *, quick: bool) -> list[eas.Row]:
+    """Measure and print the parts of ActiveSync that are wanted."""
+    rows: list[eas.Row] = []
+    for part, measure in eas.PARTS.items():
+        if only in ("", "eas", f"eas.{part}"):
+            console.print(f"ActiveSync: {part}", style="dim")
+            measure(rows, quick=quick)
+    if rows:
+        console.print(eas.table(rows))
+        for line in eas.ratios(rows):
+            console.print(line, highlight=False)
+    return rows
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--rounds", type=int, default=40, help="requests per row and client, of the DAV part")
+    parser.add_argument("--quick", action="store_true", help="small sets and few rounds only")
+    parser.add_argument("--only", default="", choices=("", "dav", "eas", *(f"eas.{part}" for part in eas.PARTS)), help="one part")
+    options = parser.parse_args()
+    console = Console(width=190)
+    found = {
+        "dav": dav(console, 8 if options.quick else options.rounds, quick=options.quick) if options.only in ("", "dav") else [],
+        "eas": phones(console, options.only, quick=options.quick),
+    }
     OUT.mkdir(exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    (OUT / f"{stamp}.json").write_text(json.dumps([vars(row) for row in rows], indent=1))
+    (OUT / f"{stamp}.json").write_text(json.dumps({part: [vars(row) for row in rows] for part, rows in found.items()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from datetime import date, timedelta
 from bench.data import card, event
 from bench.servers import Server
 
-AUTH = {"Authorization": "Basic " + base64.b64encode(b"u:secret").decode(), "Content-Type": "application/xml"}
 XML = '<?xml version="1.0"?>'
 NS = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:CR="urn:ietf:params:xml:ns:carddav" xmlns:CS="http://calendarserver.org/ns/"'
 CTAG = f"{XML}<D:propfind {NS}><D:prop><CS:getctag/><D:sync-token/></D:prop></D:propfind>"
@@ -25,6 +24,14 @@ RANGE = (
     f"{XML}<C:calendar-query {NS}><D:prop><D:getetag/><C:calendar-data/></D:prop><C:filter><C:comp-filter name='VCALENDAR'>"
     "<C:comp-filter name='VEVENT'><C:time-range start='{}' end='{}'/></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>"
 )
+
+
+def authorized(login: str) -> dict[str, str]:
+    """Headers of a user's request."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{login}:secret".encode()).decode(), "Content-Type": "application/xml"}
+
+
+AUTH = authorized("u")
 
 
 class Client:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
+import resource
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +18,6 @@ from pathlib import Path
 from bench.data import card, event
 
 PATIENCE = 120  # seconds until a server has to answer
-TICKS = os.sysconf("SC_CLK_TCK")
 OURS = """[storage]
 type = radicale_onoffice.storage
 onoffice_database = sqlite:///{directory}/office.db
@@ -28,6 +28,7 @@ type = radicale_onoffice.auth
 type = radicale_onoffice.rights
 [web]
 type = radicale_onoffice.web
+activesync_max_devices = 1000
 [logging]
 level = error
 """
@@ -62,6 +63,9 @@ class Server:
             self.port = int(probe.getsockname()[1])
         self.directory, self.config = directory, directory / "config"
         self.process: subprocess.Popen[bytes] | None = None
+        # A waiting phone is a descriptor on either side.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     def program(self) -> list[str]:
         """The command that serves."""
@@ -91,8 +95,8 @@ class Server:
     def cpu(self) -> float:
         """Seconds of user and system time so far."""
         assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        # What clock_getcpuclockid(3) gives for a process, with its threads; /proc counts in hundredths of a second only.
+        return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def rss(self) -> float:
         """Resident memory in MB."""
@@ -116,13 +120,42 @@ class Ours(Server):
         (self.directory / "contacts.vcf").write_text("".join(card(number) for number in range(contacts)), newline="")
         (self.directory / "events.ics").write_text("".join(event(number, today) for number in range(events)), newline="")
         files = [name for name, count in (("contacts.vcf", contacts), ("events.ics", events)) if count]
-        self._run([*words, "import", *(str(self.directory / name) for name in files), "--user", "u"])
+        if files:
+            self._run([*words, "import", *(str(self.directory / name) for name in files), "--user", "u"])
+
+    def add_users(self, count: int) -> None:
+        """More users, w0, w1 and so on, with the first one's password; the server must not run."""
+        with sqlite3.connect(self.directory / "office.db") as database:
+            columns = [row[1] for row in database.execute("PRAGMA table_info(users)")]
+            values = ", ".join("'w' || ?" if name == "login" else f'"{name}"' for name in columns)
+            database.executemany(f"INSERT INTO users SELECT {values} FROM users WHERE login = 'u'", [(n,) for n in range(count)])  # noqa: S608 - our own names
+
+    def multiply(self, times: int) -> None:
+        """So many times the contacts, as copies of those that were imported; the server must not run, nor have run."""
+        with sqlite3.connect(self.directory / "office.db") as database:
+            for table, named in (("records", ("id", "name", "uid")), ("audience", ("record_id",)), ("history", ("record_id",))):
+                columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+                values = ", ".join(f'? || "{name}"' if name in named else f'"{name}"' for name in columns)
+                database.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {table}")  # noqa: S608
+                copies = [(f"c{number}-",) * len(named) for number in range(1, times)]
+                database.executemany(f"INSERT INTO {table} SELECT {values} FROM kept", copies)  # noqa: S608
+                database.execute("DROP TABLE kept")
 
     def _run(self, words: list[str], stdin: str = "") -> None:
         subprocess.run([*words, "--config", str(self.config)], input=stdin, text=True, check=True, stdout=subprocess.DEVNULL)
 
     def program(self) -> list[str]:
         return [sys.executable, "-m", "radicale_onoffice.cli", "serve", "--config", str(self.config), "--port", str(self.port)]
+
+
+class Second(Ours):
+    """Another process over the same database."""
+
+    name = "second"
+
+    def __init__(self, first: Ours):
+        super().__init__(first.directory / "second")
+        self.config = first.config
 
 
 class Stock(Server):

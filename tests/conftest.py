@@ -17,6 +17,7 @@ from radicale_onoffice.stores.sql import open_store
 from tests import postgres
 from tests.serving import Server
 
+pytest_plugins = ("tests.judging.plugin",)
 START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # 09:30 in Berlin, a Sunday two weeks before the clocks change
 
 

@@ -8,6 +8,7 @@ import warnings
 import sqlalchemy
 
 from radicale_onoffice import asgi
+from tests.judging.hearing import listening
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Starlette recommends a successor of httpx that few have yet
@@ -19,7 +20,7 @@ class Server:
 
     def __init__(self, configuration, office):
         self.configuration, self.office = configuration, office
-        self.application = asgi.application(configuration)
+        self.application = listening(asgi.application(configuration))
 
     def client(self, login: str | None = "anna", password: str = "secret", **headers):
         client = TestClient(self.application, follow_redirects=False, headers=headers)

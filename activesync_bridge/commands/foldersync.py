@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from activesync_bridge.folders import KIND_FOLDERS, MAIL_FOLDERS
 from activesync_bridge.session import Answer, Session
@@ -200,8 +200,11 @@ def load(tx: Transaction, device: Device) -> State:
     stored = tx.sync_state(device.identity, device.id, HIERARCHY)
     if stored is None:
         return State()
-    data = json.loads(stored[0])
-    return State(data["number"], _generation(data["current"]), _generation(data["previous"]))
+    try:
+        data = json.loads(stored[0])
+        return State(data["number"], _generation(data["current"]), _generation(data["previous"]))
+    except (ValueError, KeyError, TypeError):
+        return State()
 
 
 def is_current(session: Session) -> bool:
@@ -217,12 +220,10 @@ def knows(tx: Transaction, device: Device, key: str) -> bool:
     return key != ROOT and any(one is not None and one.key == key for one in (state.current, state.previous))
 
 
-def _generation(data: Sequence[object] | None) -> Generation | None:
+def _generation(data: tuple[str, list[list[Any]]] | None) -> Generation | None:
     if data is None:
         return None
     key, rows = data
-    assert isinstance(key, str)
-    assert isinstance(rows, list)
     return Generation(key, tuple(Folder(*row) for row in rows))
 
 

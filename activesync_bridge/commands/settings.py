@@ -33,15 +33,17 @@ class Property:
 
 def handle(session: Session, body: Element | None) -> Answer:
     """Answer a Settings command."""
-    wanted = parse(body)
+    wanted = parse(body, session.version)
     if not wanted:
         return Element(Tag.Settings, (_status(SettingsStatus.PROTOCOL_ERROR),))  # R483
     return Element(Tag.Settings, (_status(SettingsStatus.SUCCESS), *(_HANDLERS[one.tag](session, one) for one in wanted)))
 
 
-def parse(body: Element | None) -> Sequence[Property]:
-    """The properties in their order; none if the request is malformed."""
+def parse(body: Element | None, version: Version) -> Sequence[Property]:
+    """The properties in their order; none if the request is malformed, or names what the version does not have."""
     if body is None or body.tag != Tag.Settings or any(child.tag not in _HANDLERS for child in body.children):
+        return ()
+    if version < Version.V14_1 and body.first(Tag.RightsManagementInformation) is not None:
         return ()
     return [Property(child.tag, child.first(Tag.Get) or child.first(Tag.Set)) for child in body.children]
 
@@ -140,9 +142,9 @@ def _device_password(session: Session, wanted: Property) -> Element:
 
 
 def _rights_management(session: Session, wanted: Property) -> Element:
-    exists = session.version >= Version.V14_1 and wanted.action is not None and wanted.action.tag == Tag.Get
-    status = Common.IRM_FEATURE_DISABLED if exists else SettingsStatus.PROTOCOL_ERROR
-    return _answer(wanted.tag, status, Element(Tag.Get, (Element(RightsManagement.RightsManagementTemplates),)))
+    is_get = wanted.action is not None and wanted.action.tag == Tag.Get
+    templates = Element(Tag.Get, (Element(RightsManagement.RightsManagementTemplates),))  # the schema wants it whatever the status
+    return _answer(wanted.tag, Common.IRM_FEATURE_DISABLED if is_get else SettingsStatus.PROTOCOL_ERROR, templates)
 
 
 _HANDLERS: Mapping[int, Callable[[Session, Property], Element]] = {

@@ -16,7 +16,7 @@ from activesync_bridge.wbxml.element import Element
 from radicale_onoffice.core.model import Slot
 from radicale_onoffice.core.slots import same_value
 from radicale_onoffice.formats import contacts as cards
-from radicale_onoffice.formats.lines import Component, Line, escape, with_param
+from radicale_onoffice.formats.lines import CONTROL, Component, Line, escape, with_param
 
 SLOTS: Final[Mapping[int, Slot]] = {
     Contacts.AssistantPhoneNumber: Slot.ASSISTANT,
@@ -46,7 +46,7 @@ def _by_slot(elements: Elements) -> dict[Slot, str]:
     """What each slot holds; Outlook's ``"Name" <address>`` is the address."""
     found: dict[Slot, str] = {}
     for one in elements:
-        slot, text = SLOTS[one.tag], one.text.strip()
+        slot, text = SLOTS[one.tag], CONTROL.sub("", one.text).strip().removeprefix("tel:").removeprefix("mailto:").strip()
         named = re.fullmatch(r'"?[^"<>]*"?\s*<([^<>@\s]+@[^<>\s]+)>', text)
         if named and slot.name.startswith("EMAIL"):
             text = named[1]
@@ -68,38 +68,43 @@ def _write_numbers(component: Component, elements: Elements, context: Context) -
     for slot, tel in lines.items():
         if slot not in wanted:
             drop(component, tel)
+    meant: dict[Slot, Line] = {}
     for slot in [slot for slot in Slot if slot in wanted]:
-        if slot not in had:
-            cards.set_slot(component, slot, wanted[slot], None)
-        elif not same_value(slot.kind, had[slot], wanted[slot], region):
-            old = lines[slot]
-            is_uri = "URI" in {word.upper() for word in old.param("VALUE")}
-            new = cards.slot_line(slot, wanted[slot]) if is_uri else with_text(old, old.name, escape(wanted[slot]), TYPE=cards.TYPES[slot])
-            put(component, [old], [_told(new, slot.value)])
-    shown = {
-        slot: had[slot] if slot in had and same_value(slot.kind, had[slot], value, region) else value for slot, value in wanted.items()
-    }
-    for view in (had, {}, had):
-        _pin(component, shown, view, region)
+        meant[slot] = _set(component, slot, wanted[slot], lines.get(slot), region)
+    for view in (had, {}, had, {}):
+        _pin(component, meant, view, region)
+
+
+def _set(component: Component, slot: Slot, value: str, old: Line | None, region: str) -> Line:
+    """The line that holds a slot's value: its old one as it was or with the new value, or a new one."""
+    if old is None:
+        cards.set_slot(component, slot, value, None)
+        return cards.slot_lines(component, {}, region)[slot]
+    if same_value(slot.kind, cards.value_of(old), value, region):
+        return old
+    is_uri = "URI" in {word.upper() for word in old.param("VALUE")}
+    new = cards.slot_line(slot, value) if is_uri else with_text(old, old.name, escape(value), TYPE=cards.TYPES[slot])
+    new = _told(new, slot.value)
+    put(component, [old], [new])
+    return new
 
 
 def _told(tel: Line, word: str) -> Line:
     return tel if tel.param(cards.SLOT_PARAM) else with_param(tel, cards.SLOT_PARAM, word)
 
 
-def _pin(component: Component, wanted: Mapping[Slot, str], view: Mapping[Slot, str], region: str) -> None:
+def _pin(component: Component, meant: dict[Slot, Line], view: Mapping[Slot, str], region: str) -> None:
     """Lines that would be taken for another slot than they fill name theirs; a number that fills none must not slip into a free one."""
     found = cards.slot_lines(component, view, region)
-    stray = [tel for slot, tel in found.items() if wanted.get(slot) != cards.value_of(tel) and not tel.param(cards.SLOT_PARAM)]
-    for tel in stray:
-        meant = next((slot for slot, value in wanted.items() if value == cards.value_of(tel) and _fits(slot, tel, found)), None)
-        put(component, [tel], [_told(tel, meant.value if meant else cards.NO_SLOT)])
-
-
-def _fits(slot: Slot, tel: Line, found: Mapping[Slot, Line]) -> bool:
-    """True if the slot is of the line's kind and no line with its value is in it already."""
-    taken = found.get(slot)
-    return slot.name.startswith("EMAIL") == (tel.name == "EMAIL") and (taken is None or cards.value_of(taken) != cards.value_of(tel))
+    owners = {id(tel): slot for slot, tel in meant.items()}
+    astray = [tel for slot, tel in found.items() if meant.get(slot) is not tel]
+    unseen = [tel for slot, tel in meant.items() if not any(tel is one for one in found.values())]
+    for tel in (*astray, *unseen):
+        slot = owners.get(id(tel))
+        new = _told(tel, slot.value if slot else cards.NO_SLOT)
+        put(component, [tel], [new])
+        if slot:
+            meant[slot] = new
 
 
 NUMBERS: Final = Row(

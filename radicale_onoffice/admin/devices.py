@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from activesync_bridge.pending import pending
 from radicale_onoffice.admin.console import (
     AsJson,
     Config,
@@ -94,6 +95,7 @@ def _detail(office: Office, device: Device, failures: Sequence[Failure]) -> dict
         "waits at most": f"{device.heartbeat} s" if device.heartbeat else "",
         "watches": list(device.ping_folders),
         "policy accepted": bool(device.policy_key),
+        "pending": {name: "begins anew" if count is None else count for name, count in pending(office, device).items()},
         "notes": device.notes,
         **dict(device.information),
     }

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from radicale_onoffice.core import lockout
 from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, SignInRefused
+from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, PageSession, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store
@@ -96,7 +97,11 @@ class Accounts:
     # -------------------------------------------------------------- sign in
 
     def sign_in(self, login: str, password: str, origin: Origin, *, door: Door = Door.SYNC, verify: Verify | None = None) -> User:
-        """The user behind a login and a password.
+        """``admit``, for who needs the user only."""
+        return self.admit(login, password, origin, door=door, verify=verify).user
+
+    def admit(self, login: str, password: str, origin: Origin, *, door: Door = Door.SYNC, verify: Verify | None = None) -> Reader:
+        """The user behind a login and a password, with the tenant.
 
         ``verify`` asks a foreign backend instead of the stored hash. Raises SignInRefused, whatever the reason, and Maintenance or
         another Unavailable, which never count as a failure (rule 94).
@@ -107,7 +112,8 @@ class Accounts:
         identity = self.resolve(login)
         with self._store.reading() as tx:
             maintenance = tx.setting(MAINTENANCE_KEY) if door is Door.SYNC else None
-            user, attempts = tx.user(identity), tx.attempts(identity, door)
+            account, attempts = tx.visitor(identity, door)
+        user = account[1] if account else None
         if maintenance:
             raise _maintenance(maintenance)
         if lockout.is_closed(door, attempts, self._policy, now):
@@ -115,11 +121,11 @@ class Accounts:
         if not self._is_right(user, login, password, verify, now):
             self._count(identity, door, origin, attempts, now)
             raise SignInRefused
-        assert user is not None
+        assert account is not None
         if attempts.failures:
             with self._store.writing() as writing:
                 writing.clear_attempts(identity, door)
-        return user
+        return Reader(tenant=account[0], user=account[1])
 
     @staticmethod
     def _is_sane(text: str, most: int) -> bool:

@@ -33,10 +33,12 @@ class Devices:
 
     # ------------------------------------------------------- what phones do
 
-    def seen(self, identity: Identity, device_id: str, type: str = "", user_agent: str = "", version: str = "") -> Device:
+    def seen(
+        self, identity: Identity, device_id: str, type: str = "", user_agent: str = "", version: str = "", *, syncs: bool = False
+    ) -> Device:
         """The device that a signed-in user's request comes from, made if it is new; its state may be that it has to go.
 
-        ``version`` is the protocol's. Raises BadRequest for an id that is none, TooManyDevices.
+        ``version`` is the protocol's; ``syncs`` tells that it synchronises now. Raises BadRequest for an id that is none, TooManyDevices.
         """
         if not (0 < len(device_id) <= MAX_ID and device_id.isprintable()):
             raise BadRequest(f"A DeviceId has 1 to {MAX_ID} printable characters.")
@@ -44,6 +46,8 @@ class Devices:
         says: dict[str, Any] = {"type": _clipped(type), "user_agent": _clipped(user_agent), "version": version}
         with self._store.reading() as tx:
             known = tx.device(identity, device_id)
+        if syncs and (known is None or known.last_sync is None or now - known.last_sync >= SEEN_EVERY):
+            says["last_sync"] = now
         if known is not None and replace(known, **says) == known and now - known.last_seen < SEEN_EVERY:
             return known
         with self._store.writing() as tx:
@@ -57,12 +61,16 @@ class Devices:
 
     def update(self, identity: Identity, device_id: str, **changes: Any) -> Device:
         """Change what is kept of a device (fields of Device), and nothing that somebody else changes meanwhile; raises NotFound."""
+        with self._store.writing() as tx:
+            return self.update_in(tx, identity, device_id, **changes)
+
+    def update_in(self, tx: Transaction, identity: Identity, device_id: str, **changes: Any) -> Device:
+        """``update`` within a transaction that writes something else, too."""
         if "information" in changes:
             pairs = changes["information"][:MAX_INFORMATION]
             changes["information"] = tuple((_clipped(name), _clipped(value)) for name, value in pairs)
-        with self._store.writing() as tx:
-            device = replace(self._get(tx, identity, device_id), **changes)
-            tx.save_device(device)
+        device = replace(self._get(tx, identity, device_id), **changes)
+        tx.save_device(device)
         return device
 
     def wipe_sent(self, identity: Identity, device_id: str) -> None:

@@ -11,7 +11,8 @@ A reader has one feed per kind and scope. The scope is a fixed word for what a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -53,12 +54,14 @@ class News(NamedTuple):
     """What changed in a feed, in seq order, and the position behind the last of it.
 
     ``more`` tells that a limit cut it off. ``change`` is the tenant's change number as of which the entries are what they are.
+    ``live`` are those of the records that were asked about which are offered now.
     """
 
     cursor: Cursor
     entries: Sequence[Entry]
     more: bool
     change: int
+    live: frozenset[str] = frozenset()
 
 
 class Feeds:
@@ -79,26 +82,36 @@ class Feeds:
         self, identity: Identity, kind: Kind, since: Cursor | None, *, scope: str = DEFAULT, limit: int | None = None
     ) -> tuple[Cursor, Sequence[Entry]]:
         """Entries that changed after ``since`` in seq order, and the cursor behind the last of them; raises CursorInvalid."""
-        cursor, entries, _, _ = self.news(identity, kind, since, scope=scope, limit=limit)
-        return cursor, entries
+        found = self.news(identity, kind, since, scope=scope, limit=limit)
+        return found.cursor, found.entries
 
-    def news(self, identity: Identity, kind: Kind, since: Cursor | None, *, scope: str = DEFAULT, limit: int | None = None) -> News:
-        """What changed after ``since``; without it all that is live. Raises CursorInvalid, and BadRequest for an unknown scope."""
-        feed: Feed | None = self.refresh(identity, kind, scope)
-        if feed is not None and since == Cursor(feed.epoch, feed.seq):
-            return News(since, (), False, feed.change)
-        with self._store.reading() as tx:
-            # Read again with the entries: somebody else may have refreshed meanwhile, and head and entries have to be of one moment.
-            feed = tx.feed(identity, kind, scope)
-            assert feed is not None
-            if since is not None and not (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq):
-                raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
-            entries = tx.feed_names(feed.id, since.seq if since else 0, None if limit is None else limit + 1)
+    def news(
+        self,
+        identity: Identity,
+        kind: Kind,
+        since: Cursor | None,
+        *,
+        scope: str = DEFAULT,
+        limit: int | None = None,
+        watch: Iterable[str] = (),
+    ) -> News:
+        """What changed after ``since``; without it all that is live. ``watch`` are records of which it is to be told whether they are live.
+
+        Raises CursorInvalid, and BadRequest for an unknown scope.
+        """
+        entries: Sequence[Entry] = ()
+        with self._fresh(identity, kind, scope) as (tx, feed):
+            is_known = since is None or (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq)
+            if is_known and since != Cursor(feed.epoch, feed.seq):
+                entries = tx.feed_names(feed.id, since.seq if since else 0, None if limit is None else limit + 1)
+            live = frozenset(entry.record_id for entry in tx.feed_entries_of(feed.id, watch) if entry.live)
+        if not is_known:
+            raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
         more = limit is not None and len(entries) > limit
         entries = entries[:limit]
         # A limit of nothing leaves the cursor where it was, which without a cursor is the beginning.
         reached = (entries[-1].seq if entries else since.seq if since else 0) if more else feed.seq
-        return News(Cursor(feed.epoch, reached), entries, more, feed.change)
+        return News(Cursor(feed.epoch, reached), entries, more, feed.change, live)
 
     def entries(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> tuple[Cursor, Sequence[Entry]]:
         """All entries, live and gone, by record id: for a device that moves from one scope to another."""
@@ -108,21 +121,15 @@ class Feeds:
             assert feed is not None
             return Cursor(feed.epoch, feed.seq), tx.feed_entries(feed.id)
 
-    def live(self, identity: Identity, kind: Kind, record_ids: Iterable[str], scope: str = DEFAULT) -> frozenset[str]:
-        """Those of these records that are offered now."""
-        feed = self.refresh(identity, kind, scope)
-        with self._store.reading() as tx:
-            return frozenset(entry.record_id for entry in tx.feed_entries_of(feed.id, record_ids) if entry.live)
-
     def still_theirs(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> frozenset[str]:
         """Those of these records that the reader may still see: what is gone of them left the window only (rule 54)."""
         with self._store.reading() as tx:
             return frozenset(self.visible(tx, reader(tx, identity), kind, list(record_ids)))
 
-    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> set[str]:
-        """Those of these records that concern the reader and are not kept back, in or out of the window."""
+    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> dict[str, int]:
+        """Those of these records that concern the reader and are not kept back, in or out of the window, each with its version."""
         members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
-        return {member.record_id for member in members if self.is_offerable(who, kind, member)}
+        return {member.record_id: member.version for member in members if self.is_offerable(who, kind, member)}
 
     def listing(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> Sequence[Offer]:
         """All that is offered now, in the stored form."""
@@ -143,23 +150,29 @@ class Feeds:
             is_today = feed is not None and self._clock().timestamp() < feed.valid_until
             if feed is not None and is_today and any(entry.live for entry in tx.feed_entries_of(feed.id, [record_id])):
                 return True
-        feed = self.refresh(identity, kind, scope)
-        with self._store.reading() as tx:
+        with self._fresh(identity, kind, scope) as (tx, feed):
             return any(entry.live for entry in tx.feed_entries_of(feed.id, [record_id]))
 
     # ---------------------------------------------------------- refreshing
 
     def refresh(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> Feed:
         """Bring the feed up to date and return its head; raises NotFound for an unknown user, BadRequest for an unknown scope."""
+        with self._fresh(identity, kind, scope) as (_, feed):
+            return feed
+
+    @contextmanager
+    def _fresh(self, identity: Identity, kind: Kind, scope: str) -> Iterator[tuple[Transaction, Feed]]:
+        """A transaction in which the feed is up to date, and its head: entries that are read in it are of the head's moment."""
         if scope not in SCOPES[kind]:
             raise BadRequest(f"There is no scope {scope!r} of {kind}; there are {', '.join(map(repr, SCOPES[kind]))}.")
         now = self._clock()
         with self._store.reading() as tx:
             who = reader(tx, identity)
             basis = self._basis(who, kind)
-            feed = tx.feed(identity, kind, scope)
-            if feed is not None and self._is_fresh(feed, tx.change(identity.tenant), basis, now):
-                return feed
+            feed, change = tx.feed_and_change(identity, kind, scope)
+            if feed is not None and self._is_fresh(feed, change, basis, now):
+                yield tx, feed
+                return
         with self._store.writing() as tx:
             feed = tx.feed(identity, kind, scope, lock=True)
             if feed is None:
@@ -168,9 +181,9 @@ class Feeds:
                 assert feed is not None
             # The number is read before the members: what commits in between is merely looked at twice.
             change = tx.change(identity.tenant)
-            if self._is_fresh(feed, change, basis, now):
-                return feed
-            return self._bring_up_to_date(tx, feed, who, kind, scope, change, basis, now)
+            if not self._is_fresh(feed, change, basis, now):
+                feed = self._bring_up_to_date(tx, feed, who, kind, scope, change, basis, now)
+            yield tx, feed
 
     def touch(self, identity: Identity, kind: Kind, record_id: str, scope: str = DEFAULT) -> None:
         """Send a live record again, to a client that believes it deleted what it could not (rule 54)."""

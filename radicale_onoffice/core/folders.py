@@ -47,10 +47,10 @@ class Reader:
 
 def reader(tx: Transaction, identity: Identity) -> Reader:
     """The reader behind an identity; raises NotFound."""
-    tenant, user = tx.tenant(identity.tenant), tx.user(identity)
-    if tenant is None or user is None:
+    found = tx.account(identity)
+    if found is None:
         raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
-    return Reader(tenant=tenant, user=user)
+    return Reader(tenant=found[0], user=found[1])
 
 
 def offered_kinds(who: Reader) -> tuple[Kind, ...]:

@@ -63,6 +63,11 @@ class Lookups:
         with self._store.reading() as tx:
             return tx.offers(identity, kind, self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids)))
 
+    def versions(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> dict[str, int]:
+        """The versions of those of these records that this reader may see, in or out of the window: for who may have the rest already."""
+        with self._store.reading() as tx:
+            return self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids))
+
     def base(self, tenant: str, record_id: str, change: int = 0, *, version: int = 0) -> Base | None:
         """What a device had of a record if it was up to date at that change number, or had that very version; None if nothing is kept."""
         with self._store.reading() as tx:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -75,6 +76,7 @@ class Member(NamedTuple):
     recurring: bool
     mark: str  # Summary.mark
     owner: str  # Summary.owner
+    version: int = 0
 
 
 class Offer(NamedTuple):
@@ -116,6 +118,12 @@ class Transaction(Protocol):
     def tenants(self) -> Sequence[Tenant]: ...
     def save_tenant(self, tenant: Tenant) -> None: ...
     def user(self, identity: Identity) -> User | None: ...
+    def account(self, identity: Identity) -> tuple[Tenant, User] | None:
+        """A user with the tenant; None without either."""
+
+    def visitor(self, identity: Identity, door: Door) -> tuple[tuple[Tenant, User] | None, Attempts]:
+        """What a sign-in is decided by: the account, and the attempts at the door, which an unknown login has, too."""
+
     def users(self, tenant: str) -> Sequence[User]: ...
     def save_user(self, user: User) -> None: ...
     def remove_user(self, identity: Identity) -> bool:
@@ -215,6 +223,9 @@ class Transaction(Protocol):
     def feed(self, identity: Identity, kind: Kind, scope: str, *, lock: bool = False) -> Feed | None:
         """The feed's head; with ``lock`` nobody else refreshes it until commit."""
 
+    def feed_and_change(self, identity: Identity, kind: Kind, scope: str) -> tuple[Feed | None, int]:
+        """The feed's head, and the tenant's change number, by which it is told whether the feed is up to date."""
+
     def create_feed(self, identity: Identity, kind: Kind, scope: str, epoch: str) -> Feed:
         """An empty feed with seq 0 and change 0; if somebody else created it meanwhile, that one."""
 
@@ -235,6 +246,32 @@ class Transaction(Protocol):
 
     def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
         """Stored forms of the live entries (of these names, or all), in name order."""
+
+    # ---- a CRM that is elsewhere
+    def link(self, tenant: str, record_id: str) -> Link | None: ...
+    def linked(self, tenant: str, kind: Kind, crm_ids: Iterable[str]) -> Mapping[str, tuple[str, Link]]:
+        """Record id and link by the CRM's id, of those that are known."""
+
+    def links(self, tenant: str, kind: Kind) -> Mapping[str, str]:
+        """Record ids by the CRM's ids, all of a kind that are not deleted: for a sweep."""
+
+    def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None: ...
+    def mirror_state(self, tenant: str, name: str) -> str | None:
+        """What the mirror remembers under a name, as JSON."""
+
+    def save_mirror_state(self, tenant: str, name: str, text: str | None) -> None: ...
+    def lease(self, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        """Take or renew a lease that nobody else holds at ``now``; True if it is the holder's until then."""
+
+    def end_lease(self, name: str, holder: str) -> None: ...
+    def add_errand(self, errand: Errand) -> int:
+        """Keep a write that the CRM is to get; returns its number. Numbers grow."""
+
+    def errands(self, tenant: str) -> Sequence[Errand]:
+        """All that are not done, by number."""
+
+    def save_errand(self, errand: Errand) -> None: ...
+    def remove_errand(self, number: int) -> None: ...
 
     # ---- devices
     def device(self, identity: Identity, device_id: str, *, lock: bool = False) -> Device | None:
@@ -288,8 +325,11 @@ class Store(Protocol):
     """Where everything is kept. Transactions of one thread do not nest."""
 
     def reading(self) -> AbstractContextManager[Transaction]: ...
-    def writing(self) -> AbstractContextManager[Transaction]:
-        """A transaction that commits at the end of the block and rolls back if the block raises."""
+    def writing(self, *, lasting: bool = True) -> AbstractContextManager[Transaction]:
+        """A transaction that commits at the end of the block and rolls back if the block raises.
+
+        What is not ``lasting`` may be lost if the machine loses its power: right for a cache, for it does not wait for the disk.
+        """
 
     def migrate(self) -> None: ...
     def schema_is_current(self) -> bool: ...
@@ -299,15 +339,61 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Link(NamedTuple):
+    """How a record is called in a CRM that is elsewhere, and what it was like there when it was last read.
+
+    ``stamp`` is the CRM's own mark of its last change, ``digest`` one of all that was read.
+    """
+
+    crm_id: str
+    stamp: str = ""
+    digest: str = ""
+
+
+class ErrandState(StrEnum):
+    """How far a write has come on its way to the CRM."""
+
+    WAITING = "waiting"  # committed here, to be sent when the CRM is back
+    SENT = "sent"  # perhaps done: whether it was is found out by reading, before anything of the record is sent again
+    REFUSED = "refused"  # the CRM said no, ``reason`` tells why; the administrator decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A write that a CRM elsewhere is to get, kept so that neither a crash nor an outage loses or repeats it.
+
+    ``before`` is None for a new record, ``after`` for one to be deleted.
+    """
+
+    number: int = 0
+    actor: Actor
+    kind: Kind
+    record_id: str
+    before: Value | None
+    after: Value | None
+    state: ErrandState
+    at: datetime
+    tries: int = 0
+    reason: str = ""
+
+
+class Held(NamedTuple):
+    """What the CRM holds after a write; ``link`` is saved with the record, None if the store is the CRM."""
+
+    value: Value
+    link: Link | None = None
+
+
 class Crm(Protocol):
     """The CRM behind the store. Called before the commit and outside of any transaction; may raise UpstreamDown or Refused.
 
-    ``create``/``update`` return the value as the CRM now holds it.
+    ``update`` and ``delete`` raise Conflict if the CRM's own record has changed since it was adopted; it has been adopted anew then, so that
+    a write that carries no expected version is merged and tried again.
     """
 
     def new_id(self, tenant: str, kind: Kind) -> str: ...
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Value: ...
-    def update(self, actor: Actor, record: Record, value: Value) -> Value: ...
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held: ...
+    def update(self, actor: Actor, record: Record, value: Value) -> Held: ...
     def delete(self, actor: Actor, record: Record) -> None: ...
 
 

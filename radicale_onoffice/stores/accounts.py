@@ -6,16 +6,38 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, Kind, PageSession, Tenant, User, UserState
 from radicale_onoffice.stores import tables
 from radicale_onoffice.stores.statements import Part, from_micros, insert, to_micros
 
 TENANT = select(tables.tenants).where(tables.tenants.c.name == bindparam("name"))
-USER = select(tables.users).where(tables.users.c.tenant == bindparam("tenant"), tables.users.c.login == bindparam("login"))
-ATTEMPTS = select(tables.attempts).where(
+USER_IS = (tables.users.c.tenant == bindparam("tenant"), tables.users.c.login == bindparam("login"))
+USER = select(tables.users).where(*USER_IS)
+ATTEMPT = (tables.attempts.c.failures, tables.attempts.c.locked_at, tables.attempts.c.last_at, tables.attempts.c.last_address)
+ACCOUNT = (
+    select(tables.tenants, tables.users)
+    .select_from(tables.users.join(tables.tenants, tables.tenants.c.name == tables.users.c.tenant))
+    .where(*USER_IS)
+)
+VISITOR = (
+    select(*ATTEMPT, tables.tenants, tables.users)
+    .select_from(
+        tables.users.join(tables.tenants, tables.tenants.c.name == tables.users.c.tenant).outerjoin(
+            tables.attempts,
+            and_(
+                tables.attempts.c.tenant == tables.users.c.tenant,
+                tables.attempts.c.login == tables.users.c.login,
+                tables.attempts.c.door == bindparam("door"),
+            ),
+        )
+    )
+    .where(*USER_IS)
+)
+ATTEMPTS = select(*ATTEMPT).where(
     tables.attempts.c.tenant == bindparam("tenant"),
     tables.attempts.c.login == bindparam("login"),
     tables.attempts.c.door == bindparam("door"),
@@ -45,27 +67,34 @@ def _where(identity: Identity) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _user(row: Row) -> User:
-    """The user in a row; every request reads it several times, and a row that differs in anything is another key."""
+def _user(*columns: Any) -> User:
+    """The user in the columns of a row; every request reads it several times, and a row that differs in anything is another key."""
+    tenant, login, password, changed, state, sync_right, switches, other_channels, rights, groups, admin, language = columns
     return User(
-        identity=Identity(row.tenant, row.login),
-        password=row.password,
-        password_changed=from_micros(row.password_changed),
-        state=UserState(row.state),
-        sync_right=row.sync_right,
-        switches=frozenset(Kind(word) for word in json.loads(row.switches)),
-        other_channels=frozenset(Kind(word) for word in json.loads(row.other_channels)),
-        rights=frozenset(json.loads(row.rights)),
-        groups=tuple(json.loads(row.groups)),
-        admin=row.admin,
-        language=row.language,
+        identity=Identity(tenant, login),
+        password=password,
+        password_changed=from_micros(changed),
+        state=UserState(state),
+        sync_right=sync_right,
+        switches=frozenset(Kind(word) for word in json.loads(switches)),
+        other_channels=frozenset(Kind(word) for word in json.loads(other_channels)),
+        rights=frozenset(json.loads(rights)),
+        groups=tuple(json.loads(groups)),
+        admin=admin,
+        language=language,
     )
 
 
-def _attempts(row: Row) -> Attempts:
-    return Attempts(
-        failures=row.failures, locked_at=from_micros(row.locked_at), last_at=from_micros(row.last_at), last_address=row.last_address
-    )
+@functools.lru_cache(maxsize=256)
+def _tenant(name: str, module: bool, timezone: str, region: str) -> Tenant:
+    return Tenant(name=name, module=module, timezone=timezone, region=region)
+
+
+def _attempts(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
+    """The attempts in the columns ATTEMPT; all of them are NULL if there were none."""
+    if failures is None:
+        return Attempts()
+    return Attempts(failures=failures, locked_at=from_micros(locked_at), last_at=from_micros(last_at), last_address=last_address or "")
 
 
 class AccountsPart(Part):
@@ -73,11 +102,11 @@ class AccountsPart(Part):
 
     def tenant(self, name: str) -> Tenant | None:
         row = self._connection.execute(TENANT, {"name": name}).one_or_none()
-        return Tenant(name=row.name, module=row.module, timezone=row.timezone, region=row.region) if row else None
+        return _tenant(*row) if row else None
 
     def tenants(self) -> Sequence[Tenant]:
         rows = self._connection.execute(select(tables.tenants).order_by(tables.tenants.c.name))
-        return [Tenant(name=row.name, module=row.module, timezone=row.timezone, region=row.region) for row in rows]
+        return [_tenant(*row) for row in rows]
 
     def save_tenant(self, tenant: Tenant) -> None:
         self._save(
@@ -86,11 +115,21 @@ class AccountsPart(Part):
 
     def user(self, identity: Identity) -> User | None:
         row = self._connection.execute(USER, _where(identity)).one_or_none()
-        return _user(row) if row else None
+        return _user(*row) if row else None
+
+    def account(self, identity: Identity) -> tuple[Tenant, User] | None:
+        row = self._connection.execute(ACCOUNT, _where(identity)).one_or_none()
+        return (_tenant(*row[:4]), _user(*row[4:])) if row else None
+
+    def visitor(self, identity: Identity, door: Door) -> tuple[tuple[Tenant, User] | None, Attempts]:
+        row = self._connection.execute(VISITOR, {**_where(identity), "door": door.value}).one_or_none()
+        if row is None:
+            return None, self.attempts(identity, door)
+        return (_tenant(*row[4:8]), _user(*row[8:])), _attempts(*row[:4])
 
     def users(self, tenant: str) -> Sequence[User]:
         rows = self._connection.execute(select(tables.users).where(tables.users.c.tenant == tenant).order_by(tables.users.c.login))
-        return [_user(row) for row in rows]
+        return [_user(*row) for row in rows]
 
     def save_user(self, user: User) -> None:
         row = {
@@ -120,12 +159,13 @@ class AccountsPart(Part):
 
     def attempts(self, identity: Identity, door: Door) -> Attempts:
         row = self._connection.execute(ATTEMPTS, {**_where(identity), "door": door.value}).one_or_none()
-        return _attempts(row) if row else Attempts()
+        return _attempts(*row) if row else Attempts()
 
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]:
         columns = tables.attempts.c
-        query = select(tables.attempts).where(columns.tenant == tenant, columns.door == door.value, columns.locked_at.is_not(None))
-        return [(Identity(row.tenant, row.login), _attempts(row)) for row in self._connection.execute(query.order_by(columns.login))]
+        mine = (columns.tenant == tenant, columns.door == door.value, columns.locked_at.is_not(None))
+        query = select(columns.login, *ATTEMPT).where(*mine).order_by(columns.login)
+        return [(Identity(tenant, row.login), _attempts(*row[1:])) for row in self._connection.execute(query)]
 
     def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
         row = {**_where(identity), "door": door.value, "failures": 1, "locked_at": None, "last_at": to_micros(at), "last_address": address}
@@ -135,8 +175,8 @@ class AccountsPart(Part):
             "last_at": statement.excluded.last_at,
             "last_address": statement.excluded.last_address,
         }
-        statement = statement.on_conflict_do_update(index_elements=[*IDENTITY, "door"], set_=counted).returning(*tables.attempts.c)
-        return _attempts(self._connection.execute(statement, row).one())
+        statement = statement.on_conflict_do_update(index_elements=[*IDENTITY, "door"], set_=counted).returning(*ATTEMPT)
+        return _attempts(*self._connection.execute(statement, row).one())
 
     def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
         columns = tables.attempts.c

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select
+from sqlalchemy import Insert, Row, bindparam, delete, select
 
 from radicale_onoffice.core.model import Device, DeviceState, Failure, Identity
 from radicale_onoffice.stores import tables
@@ -27,6 +28,11 @@ STATE = select(sync_states.c.text, sync_states.c.answer).where(
 CLIENT_IDS = select(client_ids.c.number, client_ids.c.client_id, client_ids.c.record_id).where(
     *(client_ids.c[name] == value for name, value in OF_DEVICE.items()), client_ids.c.collection == bindparam("collection")
 )
+OLD_CLIENT_IDS = delete(client_ids).where(
+    *(client_ids.c[name] == value for name, value in OF_DEVICE.items()),
+    client_ids.c.collection == bindparam("collection"),
+    client_ids.c.number < bindparam("below"),
+)
 FAILURES = select(failed).where(*(failed.c[name] == value for name, value in OF_DEVICE.items())).order_by(failed.c.at.desc())
 FLAVOUR = select(flavours.c.id).where(flavours.c.tenant == bindparam("tenant"), flavours.c.name == bindparam("name"))
 FRAGMENTS = select(fragments.c.record_id, fragments.c.version, fragments.c.encoded).where(
@@ -38,12 +44,22 @@ DROP_FRAGMENTS = delete(fragments).where(
 )
 
 
+@functools.cache
+def _keep(*, is_sqlite: bool) -> Insert:
+    """The statement that keeps an encoding unless there is a newer one."""
+    statement = insert(fragments, is_sqlite=is_sqlite)
+    changed = {"version": statement.excluded.version, "encoded": statement.excluded.encoded}
+    newer = statement.excluded.version >= fragments.c.version
+    return statement.on_conflict_do_update(index_elements=["flavour_id", "record_id"], set_=changed, where=newer)
+
+
 def _of(identity: Identity, device_id: str) -> dict[str, str]:
     return {"tenant": identity.tenant, "login": identity.user, "device_id": device_id}
 
 
+@functools.lru_cache(maxsize=1024)
 def device_from(row: Row[Any]) -> Device:
-    """The device in a row of the devices table."""
+    """The device in a row of the devices table; every request reads it, and a row that differs in anything is another key."""
     first_seen, last_seen = from_micros(row.first_seen), from_micros(row.last_seen)
     assert first_seen is not None
     assert last_seen is not None
@@ -150,9 +166,7 @@ class DevicesPart(Part):
         self._save(client_ids, ("tenant", "login", "device_id", "collection", "number", "client_id"), row)
 
     def prune_client_ids(self, identity: Identity, device_id: str, collection: str, below: int) -> None:
-        of = {**_of(identity, device_id), "collection": collection}
-        old = (*(client_ids.c[name] == value for name, value in of.items()), client_ids.c.number < below)
-        self._connection.execute(delete(client_ids).where(*old))
+        self._connection.execute(OLD_CLIENT_IDS, {**_of(identity, device_id), "collection": collection, "below": below})
 
     # ---------------------------------------------------------------- failures
 
@@ -201,11 +215,7 @@ class DevicesPart(Part):
             for record_id, version, encoded in sorted(rows)
         ]
         if values:
-            statement = insert(fragments, is_sqlite=self._is_sqlite)
-            changed = {"version": statement.excluded.version, "encoded": statement.excluded.encoded}
-            newer = statement.excluded.version >= fragments.c.version
-            keys = ["flavour_id", "record_id"]
-            self._connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=newer), values)
+            self._connection.execute(_keep(is_sqlite=self._is_sqlite), values)
 
     def _flavour(self, tenant: str, name: str) -> int:
         """The id of a flavour, which stays until commit; a new one takes the place of the tenant's oldest if there are too many."""

@@ -13,7 +13,7 @@ from radicale_onoffice.core.ports import Entry, Feed, Offer
 from radicale_onoffice.stores import tables
 from radicale_onoffice.stores.statements import Part, chunks, insert
 
-feeds, entries, records = tables.feeds, tables.feed_entries, tables.records
+feeds, entries, records, counters = tables.feeds, tables.feed_entries, tables.records, tables.counters
 
 FEED = select(feeds.c.id, feeds.c.epoch, feeds.c.seq, feeds.c.change, feeds.c.valid_until, feeds.c.basis, feeds.c.oldest).where(
     feeds.c.tenant == bindparam("tenant"),
@@ -21,6 +21,10 @@ FEED = select(feeds.c.id, feeds.c.epoch, feeds.c.seq, feeds.c.change, feeds.c.va
     feeds.c.kind == bindparam("kind"),
     feeds.c.scope == bindparam("scope"),
 )
+FEED_AND_CHANGE = FEED.with_only_columns(
+    *FEED.selected_columns, select(counters.c.change).where(counters.c.tenant == bindparam("tenant")).scalar_subquery().label("now")
+)
+FEED_COLUMNS = tuple(FEED.selected_columns.keys())
 ENTRY = (
     entries.c.record_id,
     entries.c.name,
@@ -58,6 +62,7 @@ OFFERS = (
 )
 OFFERS_NAMED = OFFERS.where(entries.c.name.in_(bindparam("names", expanding=True)))
 OFFERS_ALL = OFFERS.order_by(entries.c.name)
+SAVE = update(feeds).where(feeds.c.id == bindparam("of_id"))
 
 
 class FeedsPart(Part):
@@ -69,6 +74,14 @@ class FeedsPart(Part):
         query = FEED.with_for_update() if lock and not self._is_sqlite else FEED
         row = self._connection.execute(query, key).one_or_none()
         return Feed(**row._asdict()) if row else None
+
+    def feed_and_change(self, identity: Identity, kind: Kind, scope: str) -> tuple[Feed | None, int]:
+        key = {"tenant": identity.tenant, "login": identity.user, "kind": kind.value, "scope": scope}
+        row = self._connection.execute(FEED_AND_CHANGE, key).one_or_none()
+        if row is None:
+            return None, 0
+        columns = row._asdict()
+        return Feed(**{name: columns[name] for name in FEED_COLUMNS}), columns["now"] or 0
 
     def create_feed(self, identity: Identity, kind: Kind, scope: str, epoch: str) -> Feed:
         row = {"tenant": identity.tenant, "login": identity.user, "kind": kind.value, "scope": scope, "epoch": epoch}
@@ -83,7 +96,7 @@ class FeedsPart(Part):
 
     def save_feed(self, feed: Feed) -> None:
         row = asdict(feed)
-        self._connection.execute(update(feeds).where(feeds.c.id == row.pop("id")).values(row))
+        self._connection.execute(SAVE, {"of_id": row.pop("id"), **row})
 
     def reset_feeds(self, identity: Identity, kind: Kind | None, epoch: str) -> None:
         mine = [feeds.c.tenant == identity.tenant, feeds.c.login == identity.user, *([feeds.c.kind == kind.value] if kind else [])]

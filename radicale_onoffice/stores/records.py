@@ -60,7 +60,17 @@ CONCERNS = exists().where(
     audience.c.active.is_(True),
 )
 MEMBERS = (
-    select(records.c.id, NAME, records.c.etag, records.c.starts, records.c.ends, records.c.recurring, records.c.mark, records.c.owner)
+    select(
+        records.c.id,
+        NAME,
+        records.c.etag,
+        records.c.starts,
+        records.c.ends,
+        records.c.recurring,
+        records.c.mark,
+        records.c.owner,
+        records.c.version,
+    )
     .select_from(records.outerjoin(aliases, ALIAS))
     .where(records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.deleted.is_(False), CONCERNS)
     .order_by(records.c.id)
@@ -127,6 +137,14 @@ VERSION_AT = (
     .order_by(history.c.version.desc())
     .limit(1)
 )
+HISTORY = history.insert()
+AUDIENCE = (
+    update(audience)
+    .where(audience.c.tenant == bindparam("of_tenant"), audience.c.record_id == bindparam("of_record"))
+    .values(
+        change=bindparam("at_change"), active=case((audience.c.principal.in_(bindparam("principals", expanding=True)), True), else_=False)
+    )
+)
 SAVE = update(records).where(
     records.c.tenant == bindparam("of_tenant"), records.c.id == bindparam("of_id"), records.c.version == bindparam("of_version")
 )
@@ -142,6 +160,13 @@ def _grow(*, everybody: bool, is_sqlite: bool) -> Any:
         return statement
     grown = statement.cte("grown")
     return select(grown.c.change, func.pg_notify(literal(CHANNEL), bindparam("of_tenant")))
+
+
+@functools.cache
+def _add(*, is_sqlite: bool) -> Any:
+    """The statement that adds a record and returns its id, or nothing if there is one with that id."""
+    statement = insert(records, is_sqlite=is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "id"])
+    return statement.returning(records.c.id)
 
 
 def record_from(row: Row) -> Record:
@@ -249,8 +274,7 @@ class RecordsPart(Part):
             self._connection.execute(DROP_FRAGMENTS, {"tenant": record.tenant, "record_id": record.id})
 
     def _insert(self, record: Record, row: Mapping[str, Any]) -> None:
-        statement = insert(records, is_sqlite=self._is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "id"])
-        if self._connection.execute(statement.returning(records.c.id), row).one_or_none() is None:
+        if self._connection.execute(_add(is_sqlite=self._is_sqlite), row).one_or_none() is None:
             self._refuse(record)
 
     def _refuse(self, record: Record) -> None:
@@ -258,12 +282,9 @@ class RecordsPart(Part):
         raise Conflict(record.version - 1, stored.version if stored else None)
 
     def _save_audience(self, record: Record, summary: Summary) -> None:
-        of_record = (audience.c.tenant == record.tenant, audience.c.record_id == record.id)
-        self._connection.execute(
-            update(audience)
-            .where(*of_record)
-            .values(change=record.change, active=case((audience.c.principal.in_(sorted(summary.audience)), True), else_=False))
-        )
+        if record.version > 1:
+            moved = {"of_tenant": record.tenant, "of_record": record.id, "at_change": record.change}
+            self._connection.execute(AUDIENCE, {**moved, "principals": sorted(summary.audience)})
         rows = [
             {
                 "tenant": record.tenant,
@@ -294,7 +315,7 @@ class RecordsPart(Part):
             "leftovers": row["leftovers"],
             "change": record.change,
         }
-        self._connection.execute(history.insert(), line)
+        self._connection.execute(HISTORY, line)
 
     # ------------------------------------------------------------------ names
 

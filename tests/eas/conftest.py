@@ -15,6 +15,7 @@ from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core.folders import reader
 from radicale_onoffice.core.model import Actor, Appointment, Contact, Entry, EntryKind, EntryType, Face, Identity, Kind, Slot
 from tests.eas.phone import Phone, over
+from tests.judging.hearing import HEARING, WBXML
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
 CRM = Actor(identity=ANNA, face=Face.CRM)
@@ -50,9 +51,11 @@ def ask():
 
     def through(handle, session, body):
         answer = handle(session, None if body is None else decode(encode(body)))
-        if isinstance(answer, Multipart):
-            return replace(answer, element=decode(encode(answer.element)))
-        return decode(encode(answer)) if isinstance(answer, Element) else answer
+        element = answer.element if isinstance(answer, Multipart) else answer
+        if not isinstance(element, Element):
+            return answer
+        HEARING.note(handle.__module__.rpartition(".")[2], str(session.version), WBXML, encode(element))
+        return replace(answer, element=decode(encode(element))) if isinstance(answer, Multipart) else decode(encode(element))
 
     return through
 

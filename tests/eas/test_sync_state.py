@@ -52,6 +52,12 @@ def test_a_state_survives_being_written_down():
     assert "{u}6" == state.key
 
 
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"uuid": "u", "current": {"number": 1}}'])
+def test_a_state_of_another_release_is_none(text):
+    """Pain 38: the device begins the collection anew, and nothing breaks."""
+    assert sync_state.load(text) is None
+
+
 def test_the_next_number_is_above_all_that_were_used():
     """Also after a roll back to 5: 6 was told to the device in an answer that may still arrive."""
     after = sync_state.advanced(STORED, FIVE, replace(FIVE, caught_up=9), "d", {})

@@ -290,7 +290,7 @@ def test_fact_11_our_own_structure_coming_back_keeps_a_series_where_it_is():
 
 
 def test_r5912_what_is_omitted_before_16_is_deleted_unless_it_is_ghosted():
-    """But the note, exceptions, and the type, which is the CRM's (rule 65; R541, R461)."""
+    """MS-ASCMD R5912. But the note, exceptions, and the type, which is the CRM's, stay (rule 65; MS-ASCAL R541, MS-ASCNTC R461)."""
     text = event(
         *VISIT, "LOCATION:Dort", "CLASS:PRIVATE", "DESCRIPTION:Notiz", "CATEGORIES:Termin,Extra", "RRULE:FREQ=DAILY", *alarm("-PT15M")
     )

@@ -187,3 +187,10 @@ def test_every_number_that_a_phone_adds_gets_its_slot_and_comes_back(office, tag
     assert phone.changes((tag, value))
     assert [(value, slot, True)] == phone.crm()
     assert phone.changes((tag, None)) is False  # the default number comes back by fallback (rule 31)
+
+
+def test_a_number_of_nothing_but_a_scheme_or_control_characters_is_none(office):
+    """Nothing to call, nothing to store."""
+    phone = Phonebook(office, (A, Slot.HOME, False))
+    phone.changes((Contacts.MobilePhoneNumber, "\x00\x07"), (Contacts.PagerNumber, "tel:"))
+    assert [(A, Slot.HOME, False)] == phone.crm()

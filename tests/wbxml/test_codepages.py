@@ -11,34 +11,11 @@ from activesync_bridge.wbxml.codepages import NAMES, NAMESPACES, AirSync, AirSyn
 from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.writer import encode, encode_children
 from tests.wbxml import generate_codepages
-from tests.wbxml.libwbxml import decoded
+from tests.wbxml.libwbxml import RENAMED, YOUNG, decoded
 
 MICROSOFT = Path(__file__).parent.parent.parent.parent / "shared" / "ms-eas"
 EXCHANGE = sorted(set(NAMESPACES) - set(generate_codepages.EXTRA_PAGES))
 
-# Names that are libwbxml's own, per page: ours -> its
-RULE = ("Type", "Until", "Occurrences", "Interval", "DayOfWeek", "DayOfMonth", "WeekOfMonth", "MonthOfYear")
-RECURRENCE = {name: f"Recurrence_{name}" for name in RULE}
-ADDRESS = {
-    f"{where}Address{part}": f"{where}{part}"
-    for where in ("Business", "Home", "Other")
-    for part in ("City", "Country", "PostalCode", "State", "Street")
-}
-RENAMED = {
-    1: {**ADDRESS, "AssistantPhoneNumber": "AssistantTelephoneNumber"},
-    2: {**RECURRENCE, "ReplyTo": "Reply-To", "DtStamp": "DTStamp", "Status": "FlagStatus"},
-    4: RECURRENCE
-    | {"Timezone": "TimeZone", "DtStamp": "DTStamp", "Deleted": "Exception_Deleted", "ExceptionStartTime": "Exception_StartTime"}
-    | {"OrganizerEmail": "Organizer_Email", "OrganizerName": "Organizer_Name", "Email": "Attendee_Email", "Name": "Attendee_Name"}
-    | {"AttendeeStatus": "Attendee_Status", "AttendeeType": "Attendee_Type"},
-    9: RECURRENCE
-    | {name: f"Recurrence_{name}" for name in ("Start", "Regenerate", "DeadOccur")}
-    | {"UtcDueDate": "UTCDueDate", "UtcStartDate": "UTCStartDate"},
-    14: {"RequireStorageCardEncryption": "DeviceEncryptionEnabled"},
-    18: {"SMTPAddress": "SmtpAddress", "RightsManagementInformation": "ihsManagementInformation"},
-    21: {"Mime": "MIME", "Name": "ForwardeeName", "Email": "ForwardeeEmail"},
-    24: {"Owner": "RMOwner", "RemoveRightsManagementProtection": "RemoveRightsManagementDistribution"},
-}
 # Tags of protocol version 2.5 that Microsoft's statements have dropped; 12.1 and later say it with AirSyncBase
 RETIRED = {
     0: {"Version", "Truncation", "RTFTruncation", "NotifyGUID"},
@@ -54,8 +31,6 @@ RETIRED = {
     14: {"DocumentBrowseEnabled"},
     15: {"Schema", "Supported"},
 }
-# 16.1, which Debian's libwbxml 0.11 does not know; a newer one may, and then has to agree
-YOUNG = {8: {"ProposedStartTime", "ProposedEndTime"}, 14: {"AccountOnlyRemoteWipe"}}
 # Microsoft's schemas name these, and its code pages have no token for them: retired, or misspelt in a group of 2.5
 WITHOUT_TOKEN = {
     "AirSync": {"Truncation"},
