@@ -69,7 +69,7 @@ def test_the_old_signature_is_refused_unless_switched_on(wire, control):
     """MD5 over sorted parameters, without hmac_version."""
     action = wire.action("read", "address", {"listlimit": 1, "data": ["Name"]})
     del action["hmac_version"]
-    # The digest of v1: of the secret, then of the parameters' JSON with token, action, identifier, resource, secret and time behind it
+    # MD5 of the secret and of the inner MD5: over the sorted parameters as JSON, a comma, and seven values joined by commas
     action["hmac"] = "5bc1d67c7644d60260d53170c3500231"
     assert 137 == wire.send(action)["response"]["results"][0]["status"]["errorcode"]
     control.set_switch("old_hmac", "accept")
