@@ -1,0 +1,1 @@
+"""onOffice's enterprise API as the CRM behind the store."""
