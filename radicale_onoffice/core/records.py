@@ -32,7 +32,7 @@ from radicale_onoffice.core.model import (
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, Held, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, ErrandState, Found, Held, Renderer, Store, Summary, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -308,19 +308,55 @@ class Records(Lookups):
             if current is not None and current.value == value and not current.deleted:
                 tx.save_link(tenant, kind, current.id, held.link)
                 return current
-            new_id = current.id if current else self._crm.new_id(tenant, kind)
-            commit = Commit(
-                actor=actor,
-                kind=kind,
-                record=current,
-                record_id=new_id,
-                held=held._replace(value=value),
-                leftovers=current.leftovers if current else Leftovers(),
-                uid=current.uid if current else new_id,
-                name=current.name if current else "",
-                action="changed" if current else "created",
-            )
-            return self._commit(tx, commit, who)
+            return self._commit(tx, self._adoption(actor, kind, current, Held(value, held.link)), who)
+
+    def adopt_all(self, actor: Actor, kind: Kind, found: Sequence[Found], *, since: int, also: Callable[[Transaction], None]) -> list[str]:
+        """``adopt`` for many records in one commit, in which ``also`` is called, too.
+
+        ``since`` is the tenant's change number when the CRM was asked. What changed here after that, what has an errand on its way, and what
+        may be a record that is just being made from here, is left alone: the CRM's ids of these are returned, to be read again. Raises
+        Conflict.
+        """
+        tenant, again = actor.identity.tenant, list[str]()
+        with self._store.writing() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            known = tx.linked(tenant, kind, [one.link.crm_id for one in found])
+            errands = [errand for errand in tx.errands(tenant) if errand.state is not ErrandState.REFUSED]
+            being_made = any(one.kind is kind and one.before is None and one.state is ErrandState.SENT for one in errands)
+            on_the_way = {errand.record_id for errand in errands}
+            for one in found:
+                record_id = known[one.link.crm_id][0] if one.link.crm_id in known else None
+                current = tx.record(tenant, record_id) if record_id else None
+                if record_id in on_the_way or (being_made if current is None else current.change > since):
+                    again.append(one.link.crm_id)
+                    continue
+                value = rules.normalise(one.value(current.value if current else None))
+                if current is not None and current.value == value and not current.deleted:
+                    tx.save_link(tenant, kind, current.id, one.link)
+                else:
+                    self._commit(tx, self._adoption(actor, kind, current, Held(value, one.link)), who)
+            also(tx)
+        return again
+
+    def _adoption(self, actor: Actor, kind: Kind, current: Record | None, held: Held) -> Commit:
+        if current is not None:
+            return self._next(actor, current, held, current.leftovers, "changed")
+        new_id = self._crm.new_id(actor.identity.tenant, kind)
+        return self._new(actor, kind, new_id, held, Leftovers(), new_id)
+
+    @staticmethod
+    def _new(actor: Actor, kind: Kind, record_id: str, held: Held, leftovers: Leftovers, uid: str) -> Commit:
+        return Commit(
+            actor=actor,
+            kind=kind,
+            record=None,
+            record_id=record_id,
+            held=held,
+            leftovers=leftovers,
+            uid=uid,
+            name="",
+            action="created",
+        )
 
     def drop(self, actor: Actor, record_id: str) -> None:
         """Store that a CRM elsewhere does not have a record any more. Raises NotFound."""
@@ -420,19 +456,7 @@ class Records(Lookups):
             if uid not in known:
                 new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
                 held = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
-                found.append(
-                    Commit(
-                        actor=actor,
-                        kind=Kind.APPOINTMENTS,
-                        record=None,
-                        record_id=new_id,
-                        held=held,
-                        leftovers=leftovers,
-                        uid=uid,
-                        name="",
-                        action="created",
-                    )
-                )
+                found.append(self._new(actor, Kind.APPOINTMENTS, new_id, held, leftovers, uid))
         return found
 
     def _prune_daily(self) -> None:

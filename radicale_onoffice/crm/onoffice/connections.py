@@ -92,8 +92,7 @@ class Connections:
             made = self._made.get(name)
             if made is not None and (made.access, made.tenant) == (access, tenant):
                 return made
-            if made is not None:
-                self._made.pop(name).client.close()
+            self._made.pop(name, None)  # not closed: somebody may be in the middle of a call
             if access is None or tenant is None:
                 return None
             self._made[name] = Connection(tenant, access, self._open(access), self._clock, self._surveyor, self._again)
