@@ -33,7 +33,6 @@ class Connection:
         self._clock, self._surveyor, self._again = clock, surveyor, again
         self._account: Account | None = None
         self._surveyed: datetime | None = None
-        self._surveying = threading.Lock()
 
     @property
     def deadline(self) -> float | None:
@@ -46,26 +45,26 @@ class Connection:
 
     def account(self) -> Account:
         """What the account has; a day old at most, older only while onOffice does not answer. Raises UpstreamDown."""
-        with self._surveying:
-            if self._account is None or (self._is_older_than(SURVEY_EVERY) and self.client.down_since is None):
-                self._survey()
-            assert self._account is not None
-            return self._account
+        found = self._account
+        if found is None or (self._is_older_than(SURVEY_EVERY) and self.client.down_since is None):
+            return self._survey()
+        return found
 
     def look_again(self) -> bool:
         """Survey anew because something was not found; False if that was done a moment ago. Raises UpstreamDown."""
-        with self._surveying:
-            if not self._is_older_than(self._again):
-                return False
-            self._survey()
-            return True
+        if not self._is_older_than(self._again):
+            return False
+        self._survey()
+        return True
 
     def _is_older_than(self, age: timedelta) -> bool:
         return self._surveyed is None or self._clock() - self._surveyed >= age
 
-    def _survey(self) -> None:
-        self._account = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone))
-        self._surveyed = self._clock()
+    def _survey(self) -> Account:
+        # Without a lock: nobody may wait for who waits for onOffice, and two surveys at once do no harm.
+        found = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone))
+        self._account, self._surveyed = found, self._clock()
+        return found
 
 
 class Connections:

@@ -7,13 +7,13 @@ waiting for it. onOffice refuses what was signed more than 120 s ago, so after `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from radicale_onoffice.core.errors import Refused
-from radicale_onoffice.core.model import Contact, EntryKind, Kind, Task, Value
+from radicale_onoffice.core.model import Contact, EntryKind, Kind, Task, TaskStatus, Value
 from radicale_onoffice.core.ports import Errand
 from radicale_onoffice.core.slots import normalised
 from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, sending, tasks
@@ -25,7 +25,7 @@ LATE = timedelta(seconds=150)
 OVERLAP = timedelta(minutes=5)  # clocks differ
 LAST_NUMBER = 10**9
 # What a create says that may read otherwise: onOffice may set it itself, and entries are compared as numbers
-UNSURE = frozenset({"von", "Art", "reminderTypes", "relatedAddressId", "relatedProjectIds", "responsibilityByGroup"})
+UNSURE = frozenset({"von", "Art", "Land", "location", "reminderTypes", "relatedAddressId", "relatedProjectIds", "responsibilityByGroup"})
 
 
 # --------------------------------------------------------------- comparisons
@@ -50,11 +50,12 @@ def _numbers(contact: Contact, connection: Connection) -> set[tuple[EntryKind, s
 
 def says_all(kind: Kind, row: Record, wanted: Value, connection: Connection) -> bool:
     """True if a row says all that the creation of a record said."""
+    asked = _said(kind, wanted, connection)
     try:
         holds = sending.load(kind, row, connection, None)
+        told = _said(kind, holds, connection)
     except Refused:
-        return False
-    asked, told = (_said(kind, value, connection) for value in (wanted, holds))
+        return False  # it cannot be understood, or names somebody whom nobody knows
     if any(told.get(key) != value for key, value in asked.items()):
         return False
     return not isinstance(wanted, Contact) or not isinstance(holds, Contact) or _first(wanted, connection) <= _numbers(holds, connection)
@@ -120,13 +121,22 @@ def _ask(connection: Connection, action: Action) -> Sequence[Record]:
     return rows.demanded([action], connection.call([action]))[0].rows
 
 
-def made_by(connection: Connection, errand: Errand, known: Iterable[str]) -> str:
-    """The id of the record that an errand made; "" if there is none. ``known`` are ids that belong to records of ours."""
+def made_by(connection: Connection, errand: Errand) -> list[str]:
+    """Ids of the records that an errand may have made, the oldest first. Raises UpstreamDown."""
     assert errand.after is not None
-    mine = set(known)
-    candidates = [row for row in changed_since(connection, errand.kind, errand.at) if row.id not in mine]
-    found = [row.id for row in candidates if says_all(errand.kind, row, errand.after, connection)]
-    return min(found, key=lambda one: (len(one), one), default="")
+    changed = changed_since(connection, errand.kind, errand.at)
+    found = {row.id for row in changed if says_all(errand.kind, row, errand.after, connection)}
+    return sorted(found, key=lambda one: (len(one), one))
+
+
+def is_removed(row: Record | None, kind: Kind, connection: Connection) -> bool:
+    """True if a record is as far out of onOffice as it can be (``rows.remove``)."""
+    if row is None:
+        return True
+    holds = sending.load(kind, row, connection, None)
+    if isinstance(holds, Contact):
+        return holds.archived
+    return isinstance(holds, Task) and holds.done and holds.status is TaskStatus.CANCELLED
 
 
 def unfinished(connection: Connection, kind: Kind, row: Record, wanted: Value) -> list[Action]:
