@@ -62,7 +62,6 @@ class Writer:
     sticky: Sticky
     flavour: Flavour
     generation: Generation
-    written: Mapping[str, Written]
     sender: Sender
     own: dict[str, Written] = field(default_factory=dict)
     responses: list[Element] = field(default_factory=list)
@@ -84,19 +83,27 @@ class Writer:
     def _add(self, command: ClientCommand) -> None:
         assert command.data is not None
         known = self._added(command)
-        record = self._store(command, known, self._base(known)[0] if known else None)
-        self._respond_to_add(command, Status.SUCCESS, record)
+        try:
+            record = self._store(command, known, *self._base(known) if known else (None, False))
+        except (NotFound, OutOfReach):
+            if known is None:
+                raise
+            # It was made, and taken away again before the device heard of it: it hears of both.
+            self.own[known] = Written(1, "")
+            self._respond_to_add(command, Status.SUCCESS, known)
+            return
+        self._respond_to_add(command, Status.SUCCESS, record.id, record.uid)
 
     def _change(self, command: ClientCommand) -> None:
         base, is_outdated = self._base(command.server_id)
-        record = self._store(command, command.server_id, base)
-        if is_outdated and not self.own[record.id].etag:
+        record = self._store(command, command.server_id, base, is_outdated)
+        if is_outdated and not command.instance_id and self._has_lost(command, base, record):
             # Both changed the same field: the CRM's stands (U46), and the device gets it as a Change.
             self._respond(AirSync.Change, command, Status.CONFLICT)
 
     def _delete(self, command: ClientCommand) -> None:
         if command.instance_id:
-            self._store(command, command.server_id, self._base(command.server_id)[0])
+            self._store(command, command.server_id, *self._base(command.server_id))
             return
         try:
             self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
@@ -111,7 +118,7 @@ class Writer:
 
     # -------------------------------------------------------------- storing
 
-    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None) -> Record:
+    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None, is_outdated: bool) -> Record:  # noqa: FBT001
         """Put the change on the way that a PUT goes, and note what the device holds of it now."""
         is_new = record_id is None and command.data is not None
         uid = items.wanted_uid(self.kind, command.data, self.flavour) if is_new and command.data is not None else ""
@@ -121,16 +128,25 @@ class Writer:
             record_id = self.session.office.records.with_uid(self.session.identity, self.kind, uid)
             if record_id is None:
                 raise
-            record = self._put(command, record_id, self._base(record_id)[0], uid)
+            base, is_outdated = self._base(record_id)
+            record = self._put(command, record_id, base, uid)
         # In an Add nothing is left out: what comes back all the same (the fallback of rule 30) has to be told.
         meaning = Ghosting() if command.verb == "Add" else self._ghosting()
+        # What others changed meanwhile is on the device only once it was sent, whatever the device says of the rest.
         same = (
             not command.instance_id
+            and not is_outdated
             and command.data is not None
             and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, meaning)
         )
         self.own[record.id] = Written(record.version, record.etag if same else "")
         return record
+
+    def _has_lost(self, command: ClientCommand, base: Base, record: Record) -> bool:
+        """True if something that the device changed is not what is stored now."""
+        mine = items.dump(self.kind, self._text(command, base.text, ""), record.uid, self.flavour)
+        had, now = (set(items.dump(self.kind, text, record.uid, self.flavour)) for text in (base.text, record.text))
+        return any(one not in had and one not in now for one in mine)
 
     def _put(self, command: ClientCommand, record_id: str | None, base: Base | None, uid: str) -> Record:
         text = self._text(command, base.text if base else None, uid)
@@ -161,17 +177,15 @@ class Writer:
         return Ghosting(None if self.sticky.supported is None else frozenset(self.sticky.supported))
 
     def _base(self, record_id: str) -> tuple[Base, bool]:
-        """What the device had, and whether somebody else has changed the record since. Raises NotFound."""
+        """What the device shows, and whether somebody else has changed the record since. Raises NotFound."""
         records, tenant = self.session.office.records, self.session.identity.tenant
         current = records.get(tenant, record_id)
         had: Base | None = None
-        mine = self.written.get(record_id)
-        if mine is not None and mine.version:
-            had = None if mine.version == current.version else records.base(tenant, record_id, version=mine.version)
-        elif current.change > self.generation.caught_up:
-            had = records.base(tenant, record_id, change=self.generation.caught_up)
+        if current.change > self.generation.caught_up:
+            had = records.base(tenant, record_id, self.generation.caught_up, by=self.session.actor)
         base = had or Base(value=current.value, leftovers=current.leftovers, text=current.text)
-        return replace(base, device_wins=self.sticky.client_wins), had is not None and had.value != current.value
+        is_outdated = (base.value, base.leftovers) != (current.value, current.leftovers)
+        return replace(base, device_wins=self.sticky.client_wins), is_outdated
 
     # ---------------------------------------------------- repeated additions
 
@@ -200,7 +214,7 @@ class Writer:
         self.sender.failed(command.server_id or command.client_id, 0, str(error))
         if command.verb == "Add":
             # The client drops its copy; 7 would make it look for the server's.
-            self._respond_to_add(command, Status.CONVERSION_ERROR if status == Status.CONFLICT else status, None)
+            self._respond_to_add(command, Status.CONVERSION_ERROR if status == Status.CONFLICT else status)
         elif command.verb == "Delete":
             self.own[command.server_id] = LOST
             self._respond(AirSync.Delete, command, status)
@@ -209,14 +223,14 @@ class Writer:
             self.own[command.server_id] = Written(1, "")
             self._respond(AirSync.Change, command, status)
 
-    def _respond_to_add(self, command: ClientCommand, status: str, record: Record | None) -> None:
+    def _respond_to_add(self, command: ClientCommand, status: str, record_id: str = "", uid: str = "") -> None:
         parts = [Element(AirSync.ClientId, command.client_id)]
-        if record is not None:
-            parts.append(Element(AirSync.ServerId, record.id))
+        if record_id:
+            parts.append(Element(AirSync.ServerId, record_id))
         parts.append(Element(AirSync.Status, status))
-        if record is not None and self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
+        if uid and self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
             # R2028: the server makes the UID and tells it here.
-            parts.append(Element(AirSync.ApplicationData, (Element(Calendar.UID, record.uid),)))
+            parts.append(Element(AirSync.ApplicationData, (Element(Calendar.UID, uid),)))
         self.responses.append(Element(AirSync.Add, tuple(parts)))
 
     def _respond(self, tag: int, command: ClientCommand, status: str) -> None:
@@ -274,6 +288,8 @@ def _plan_news(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> 
         before = part.after
         if not part.more:
             return sync_state.Plan(steps, replace(before, caught_up=news.change), more=False)
+        # From the first page on the device has at least what was there then, of all that it has.
+        before = replace(before, caught_up=before.caught_up or news.change)
         if len(steps) >= room:
             return sync_state.Plan(steps, before, more=True)
 

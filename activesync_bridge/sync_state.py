@@ -101,10 +101,9 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """Go on from ``generation``. ``written`` also holds what the lost request wrote, if the device was rolled back."""
+    """Go on from ``generation``."""
 
     generation: Generation
-    written: Mapping[str, Written]
     retires: bool = False  # the previous generation is to be dropped
 
 
@@ -128,12 +127,12 @@ def open_key(stored: State | None, key: str, digest: str) -> Fresh | Current | R
     if stored is None or number is None:
         return Invalid()
     if number == stored.current.number:
-        return Current(stored.current, stored.current.own, retires=stored.previous is not None)
+        return Current(stored.current, retires=stored.previous is not None)
     if stored.previous is None or number != stored.previous.number:
         return Invalid(cloned=number < stored.current.number)
     if digest == stored.digest:
         return Replay()
-    return Current(stored.previous, {**stored.previous.own, **stored.current.own})
+    return Current(stored.previous)
 
 
 def _number(stored: State | None, key: str) -> int | None:
@@ -276,15 +275,17 @@ def plan_move(before: Generation, old: Iterable[Entry], new: Iterable[Entry], ta
     assert move is not None
     was, will = {entry.record_id: entry for entry in old}, {entry.record_id: entry for entry in new}
     steps: list[Step] = []
-    done = move.done
-    for record_id in sorted(record_id for record_id in was.keys() | will.keys() | before.own.keys() if record_id > move.done):
-        step = _moving(record_id, was.get(record_id), will.get(record_id), move.since.seq, target.seq, before.own.get(record_id))
+    done, own = move.done, dict(before.own)
+    for record_id in sorted(record_id for record_id in was.keys() | will.keys() | own.keys() if record_id > move.done):
+        step = _moving(record_id, was.get(record_id), will.get(record_id), move.since.seq, target.seq, own.get(record_id))
         if step is not None and len(steps) >= room:
-            return Plan(steps, replace(before, move=replace(move, done=done)), more=True)
+            return Plan(steps, replace(before, move=replace(move, done=done), own=own), more=True)
         if step is not None:
             steps.append(step)
+        own.pop(record_id, None)
         done = record_id
-    return Plan(steps, replace(before, cursor=target, move=None, own={}), more=False)
+    # What the device wrote of records that had been passed is left for the news that follow.
+    return Plan(steps, replace(before, cursor=target, move=None, own=own), more=False)
 
 
 def _moving(record_id: str, was: Entry | None, will: Entry | None, since: int, target: int, own: Written | None) -> Step | None:

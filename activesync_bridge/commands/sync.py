@@ -162,7 +162,7 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
     sender = Sender(session, kind, flavour)
     before = opened.generation
     scope = scope_of(kind, sticky.filter)
-    writer = Writer(session, kind, before.scope, sticky, flavour, before, opened.written, sender)
+    writer = Writer(session, kind, before.scope, sticky, flavour, before, sender)
     for command in request.commands:
         writer.apply(command)
     after = replace(before, own={**before.own, **writer.own})

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from typing import TypeVar
 
-from radicale_onoffice.core.model import Appointment, Base, Contact, Leftovers, Record, Task
+from radicale_onoffice.core import slots
+from radicale_onoffice.core.model import Appointment, Base, Contact, Entry, Leftovers, Record, Slot, Task, Value
 
 V = TypeVar("V", Contact, Appointment, Task)
 
@@ -27,7 +28,36 @@ def merge(base: V, device: V, current: V, *, device_wins: bool = False) -> V:
     return replace(current, **mine)
 
 
-def merge_leftovers(base: Base | None, device: Leftovers, current: Record | None) -> Leftovers:
+def overlaid(base: Value, before: Value, after: Value) -> Value:
+    """``base`` with the change that led from ``before`` to ``after``: what a device shows that had ``base`` and made that change.
+
+    Of a contact's numbers it is each slot for itself.
+    """
+    if isinstance(base, Contact):
+        assert isinstance(before, Contact)
+        assert isinstance(after, Contact)
+        merged = merge(replace(before, entries=base.entries), replace(after, entries=base.entries), base, device_wins=True)
+        return replace(merged, entries=_with_slots(base, before, after))
+    if isinstance(base, Appointment):
+        assert isinstance(before, Appointment)
+        assert isinstance(after, Appointment)
+        return merge(before, after, base, device_wins=True)
+    assert isinstance(before, Task)
+    assert isinstance(after, Task)
+    return merge(before, after, base, device_wins=True)
+
+
+def _with_slots(base: Contact, before: Contact, after: Contact) -> tuple[Entry, ...]:
+    was, now = slots.offered(before), slots.offered(after)
+    changed = {slot for slot in Slot if was.get(slot) != now.get(slot)}
+    if not changed:
+        return base.entries
+    new = [replace(entry, slot=slot) for slot, entry in now.items() if slot in changed]
+    kept = [replace(one, slot=None) if one.slot in changed else one for one in base.entries if one.id not in {entry.id for entry in new}]
+    return (*kept, *new)
+
+
+def merge_leftovers(base: Base | None, device: Leftovers, current: Record | Base | None) -> Leftovers:
     """The same by property for what the CRM cannot hold: ``device`` is the whole object as the device wants it."""
     if base is None or current is None or base.leftovers == current.leftovers:
         return device

@@ -25,10 +25,10 @@ SETTLED = replace(STORED, previous=None, digest="")
     [
         (None, "0", "x", Fresh(1)),
         (STORED, "0", "x", Fresh(7)),  # numbers grow over a new beginning
-        (STORED, "{u}6", "x", Current(SIX, SIX.own, retires=True)),  # the answer arrived
-        (SETTLED, "{u}6", "x", Current(SIX, SIX.own)),
+        (STORED, "{u}6", "x", Current(SIX, retires=True)),  # the answer arrived
+        (SETTLED, "{u}6", "x", Current(SIX)),
         (STORED, "{u}5", "d6", Replay()),  # the same request again: its answer got lost
-        (STORED, "{u}5", "x", Current(FIVE, SIX.own)),  # rolled back; what the lost request wrote is remembered
+        (STORED, "{u}5", "x", Current(FIVE)),  # rolled back
         (SETTLED, "{u}5", "d6", Invalid(cloned=True)),  # retired: somebody else used key 6 already (pain 42)
         (STORED, "{u}4", "x", Invalid(cloned=True)),
         (STORED, "{u}7", "x", Invalid()),
