@@ -37,6 +37,7 @@ from radicale_onoffice.core.model import Base, Kind, Record
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
+TAGS: Mapping[str, int] = {"Change": AirSync.Change, "Delete": AirSync.Delete}
 # What a client is told of a command that the core refuses
 REFUSALS: Mapping[type[OfficeError], str] = {
     OutOfReach: Status.NOT_FOUND,
@@ -181,8 +182,9 @@ class Writer:
         records, tenant = self.session.office.records, self.session.identity.tenant
         current = records.get(tenant, record_id)
         had: Base | None = None
-        if current.change > self.generation.caught_up:
-            had = records.base(tenant, record_id, self.generation.caught_up, by=self.session.actor)
+        known = max(self.generation.caught_up, self.generation.sent.get(record_id, 0))
+        if current.change > known:
+            had = records.base(tenant, record_id, known, by=self.session.actor)
         base = had or Base(value=current.value, leftovers=current.leftovers, text=current.text)
         is_outdated = (base.value, base.leftovers) != (current.value, current.leftovers)
         return replace(base, device_wins=self.sticky.client_wins), is_outdated
@@ -215,13 +217,11 @@ class Writer:
         if command.verb == "Add":
             # The client drops its copy; 7 would make it look for the server's.
             self._respond_to_add(command, Status.CONVERSION_ERROR if status == Status.CONFLICT else status)
-        elif command.verb == "Delete":
-            self.own[command.server_id] = LOST
-            self._respond(AirSync.Delete, command, status)
-        elif command.verb == "Change":
+        elif command.verb in TAGS:
             # The device's copy is put right: by the server's, or, if there is none in reach, by taking it away.
-            self.own[command.server_id] = Written(1, "")
-            self._respond(AirSync.Change, command, status)
+            is_gone = command.verb == "Delete" and not command.instance_id
+            self.own[command.server_id] = LOST if is_gone else Written(1, "")
+            self._respond(TAGS[command.verb], command, status)
 
     def _respond_to_add(self, command: ClientCommand, status: str, record_id: str = "", uid: str = "") -> None:
         parts = [Element(AirSync.ClientId, command.client_id)]
@@ -275,7 +275,7 @@ def _plan_move(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> 
     sync_state.demand_epoch(at, before.move.since)
     now, new = feeds.entries(viewer.identity, kind, before.scope)
     sync_state.demand_epoch(now, before.cursor)
-    return sync_state.plan_move(before, old, new, before.cursor, room=room)
+    return sync_state.plan_move(before, old, new, room=room)
 
 
 def _plan_news(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:

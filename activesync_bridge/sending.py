@@ -28,6 +28,7 @@ class Sender:
     kind: Kind
     flavour: Flavour
     passed: set[str] = field(default_factory=set)  # items that went through in this request
+    changes: dict[str, int] = field(default_factory=dict)  # change numbers of the records that were sent
 
     def commands(self, steps: Sequence[Step]) -> tuple[list[Element], list[str]]:
         """The steps as commands of an answer, and the additions that had to be left out: vanished meanwhile, or not to be encoded."""
@@ -59,6 +60,7 @@ class Sender:
                 fresh.append((offer.record_id, offer.version, encoded.data))
                 self.passed.add(offer.record_id)
             found[offer.record_id] = encoded
+            self.changes[offer.record_id] = offer.change
         if fresh:
             with office.store.writing() as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)

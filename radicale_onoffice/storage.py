@@ -266,7 +266,9 @@ class Folder(BaseCollection):
         actor = Actor(identity=self._identity, face=Face.DAV, device=answers.device())
         if stored:
             return self._office.records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=seen.version)
-        return self._office.records.put(actor, self._kind, draft, uid=item.uid, name=href)
+        made = self._office.records.put(actor, self._kind, draft, uid=item.uid, name=href)
+        self._office.feeds.announce(self._identity, made, href)
+        return made
 
     def _reader(self) -> folders.Reader:
         with self._office.store.reading() as tx:
@@ -285,6 +287,8 @@ class Folder(BaseCollection):
         actor = Actor(identity=self._identity, face=Face.DAV, device=answers.device())
         try:
             self._office.records.delete(actor, self._kind, seen.record_id, expect=seen.version)
+            # So that the client hears of it if the record is given to its user again before the next sync.
+            self._office.feeds.refresh(self._identity, self._kind)
         except OfficeError as error:
             leave(error)
             self._office.feeds.touch(self._identity, self._kind, seen.record_id)

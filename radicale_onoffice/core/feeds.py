@@ -20,7 +20,7 @@ from typing import NamedTuple
 from radicale_onoffice.core import recurrence, tasks, window
 from radicale_onoffice.core.errors import BadRequest, CursorInvalid
 from radicale_onoffice.core.folders import Reader, reader
-from radicale_onoffice.core.model import FOREVER, Appointment, Identity, Kind
+from radicale_onoffice.core.model import FOREVER, Appointment, Identity, Kind, Record, Task
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Entry, Feed, Member, Offer, Store, Transaction
 
@@ -194,6 +194,35 @@ class Feeds:
             if feed and entries and entries[0].live:
                 tx.save_feed_entries(feed.id, [entries[0]._replace(seq=feed.seq + 1)])
                 tx.save_feed(replace(feed, seq=feed.seq + 1))
+
+    def announce(self, identity: Identity, record: Record, name: str) -> None:
+        """Tell a client that made something that is not offered to it (too old, say): it is stored, and with the next sync gone, as on a phone.
+
+        ``name`` is what the client calls it.
+        """
+        with self._store.reading() as tx:
+            who = reader(tx, identity)
+        if self._lies_inside(who, record) or self.is_live(identity, record.kind, record.id):
+            return
+        with self._store.writing() as tx:
+            feed = tx.feed(identity, record.kind, DEFAULT, lock=True)
+            if feed and not tx.feed_entries_of(feed.id, [record.id]):
+                seq = feed.seq + 1
+                tx.save_feed_entries(
+                    feed.id, [Entry(record.id, name, record.etag, False, seq, seq, seq, int(self._clock().timestamp()), seq)]
+                )
+                tx.save_feed(replace(feed, seq=seq))
+
+    def _lies_inside(self, who: Reader, record: Record) -> bool:
+        """True if it takes no further look: nothing but a cap can keep this record of the reader's from being offered."""
+        if isinstance(record.value, Task):
+            return not tasks.summary(record.value, who.zone).mark
+        if record.kind is Kind.CONTACTS:
+            return True
+        if record.recurring:
+            return False
+        span = window.window(self._clock(), who.zone, self._policy, None)
+        return record.starts <= span.ends and record.ends >= span.begins
 
     def _basis(self, who: Reader, kind: Kind) -> str:
         policy = self._policy

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from radicale_onoffice.core import slots
-from radicale_onoffice.core.model import Appointment, Base, Contact, Entry, Leftovers, Record, Slot, Task, Value
+from radicale_onoffice.core.model import Appointment, Base, Contact, Entry, Leftovers, Record, Recurrence, Slot, Task, Value
 
 V = TypeVar("V", Contact, Appointment, Task)
+
+
+# What says one thing in two fields: taken from one side as a whole, because halves of two wishes are nobody's
+PAIRS = (("start", "end"), ("location", "location_link"), ("deadline", "deadline_strict"), ("picture", "picture_type"))
+PARTNERS = {name: pair for pair in PAIRS for name in pair}
 
 
 def merge(base: V, device: V, current: V, *, device_wins: bool = False) -> V:
@@ -19,13 +24,28 @@ def merge(base: V, device: V, current: V, *, device_wins: bool = False) -> V:
     """
     if base == current:
         return device
-    mine = {
-        field.name: getattr(device, field.name)
-        for field in fields(base)
-        if getattr(device, field.name) != getattr(base, field.name)
-        and (device_wins or getattr(current, field.name) == getattr(base, field.name))
-    }
+    mine: dict[str, Any] = {}
+    for field in fields(base):
+        names = PARTNERS.get(field.name, (field.name,))
+        if not _differs(base, device, names):
+            continue
+        if device_wins or not _differs(base, current, names):
+            mine[field.name] = getattr(device, field.name)
+        elif field.name == "recurrence":
+            mine[field.name] = _series(*(getattr(one, field.name) for one in (base, device, current)))
     return replace(current, **mine)
+
+
+def _differs(one: V, other: V, names: Iterable[str]) -> bool:
+    return any(getattr(one, name) != getattr(other, name) for name in names)
+
+
+def _series(base: Recurrence | None, device: Recurrence | None, current: Recurrence | None) -> Recurrence | None:
+    """Of a series that both changed, the days on which it does not take place are each a thing of its own."""
+    if base is None or device is None or current is None:
+        return current
+    had, mine = set(base.exceptions), set(device.exceptions)
+    return replace(current, exceptions=tuple(sorted((set(current.exceptions) | (mine - had)) - (had - mine))))
 
 
 def overlaid(base: Value, before: Value, after: Value) -> Value:

@@ -90,6 +90,7 @@ class Offer(NamedTuple):
     ends: int
     recurring: bool
     modified: int  # POSIX seconds
+    change: int = 0  # the tenant's change number at this version, where it was asked for by id
 
 
 class Summary(NamedTuple):

@@ -79,6 +79,7 @@ OFFERS = (
         records.c.ends,
         records.c.recurring,
         records.c.modified,
+        records.c.change,
     )
     .select_from(records.outerjoin(aliases, ALIAS))
     .where(records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.deleted.is_(False))
@@ -211,7 +212,7 @@ def _row_of(record: Record, summary: Summary) -> dict[str, Any]:
 
 
 def _offer(row: Sequence[Any]) -> Offer:
-    return Offer(*row[:9], row[9] // 1_000_000)
+    return Offer(*row[:9], row[9] // 1_000_000, row[10])
 
 
 class RecordsPart(Part):

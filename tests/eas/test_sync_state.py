@@ -88,17 +88,42 @@ def entry(record_id: str, seq: int, *, live: bool = True, etag: str = "a", since
 )
 def test_what_an_entry_means_to_a_device(found, own, step):
     """Add, Change, Delete or nothing, for a device at position 10."""
-    assert (None if step is None else Step(step, "r")) == sync_state.step_for(found, 10, own)
+    assert (None if step is None else Step(step, "r")) == sync_state.step_for(found, 10, own, 10)
 
 
 def test_a_small_window_cuts_the_plan_and_the_cursor_stands_behind_the_last_step():
     """Paging is the cursor: nothing is sent twice, nothing is lost."""
-    before = Generation(number=1, cursor=Cursor("e", 10))
+    before = Generation(number=1, cursor=Cursor("e", 10), settled=10)
     entries = [entry("a", 11), entry("b", 12), entry("c", 13)]
     first = sync_state.plan(before, entries, Cursor("e", 13), room=2, complete=True)
     assert ([Step(Verb.ADD, "a"), Step(Verb.ADD, "b")], 12, True) == (first.steps, first.after.cursor.seq, first.more)
     second = sync_state.plan(first.after, entries[2:], Cursor("e", 13), room=2, complete=True)
-    assert Plan([Step(Verb.ADD, "c")], replace(before, cursor=Cursor("e", 13)), more=False) == second
+    assert Plan([Step(Verb.ADD, "c")], replace(before, cursor=Cursor("e", 13), settled=13), more=False) == second
+
+
+def test_what_changed_before_its_page_came_is_an_addition():
+    """A device in the midst of its first pages: what was live all along and moved behind the cursor is no Change of what it never got."""
+    before = Generation(number=1, cursor=Cursor("e", 10))
+    made = sync_state.plan(before, [entry("a", 12, since=4)], Cursor("e", 12), room=5, complete=True)
+    assert [Step(Verb.ADD, "a")] == made.steps
+    again = sync_state.plan(made.after, [entry("a", 13, since=4)], Cursor("e", 13), room=5, complete=True)
+    assert [Step(Verb.CHANGE, "a")] == again.steps
+
+
+def test_a_write_during_a_move_is_settled_after_it():
+    """A refused change of a record that the move had passed is put right all the same."""
+    entries = [entry("a", 1), entry("b", 2)]
+    move = Move(scope="", since=Cursor("o", 5), done="a")
+    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), settled=5, move=move, own={"a": Written(1, "")})
+    made = sync_state.plan_move(before, entries, entries, room=5)
+    assert ([], {"a": Written(1, "")}, False) == (made.steps, made.after.own, made.more)
+
+
+def test_what_came_back_in_the_old_period_and_is_not_in_the_new_one_is_taken_away():
+    """An entry forgets its earlier life; the device may have it from then."""
+    old = [entry("a", 9, since=8, gone=7, born=2)]
+    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), settled=5, move=Move(scope="", since=Cursor("o", 5)))
+    assert [Step(Verb.DELETE, "a")] == sync_state.plan_move(before, old, [], room=5).steps
 
 
 def test_an_own_write_without_news_is_settled_at_the_end():
@@ -121,11 +146,11 @@ def test_a_change_of_the_period_is_the_difference_of_two_feeds():
     """What is in both stays, what changed is told, what left is taken away, what is new comes: in pages, by record id."""
     old = [entry("a", 1), entry("b", 2), entry("c", 9, since=3, etag="new"), entry("d", 4, live=False, since=2, gone=4)]
     new = [entry("b", 1), entry("c", 2, etag="new"), entry("d", 3), entry("e", 4), entry("f", 9)]
-    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), move=Move(scope="", since=Cursor("o", 5)))
-    first = sync_state.plan_move(before, old, new, Cursor("n", 5), room=3)
+    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), settled=5, move=Move(scope="", since=Cursor("o", 5)))
+    first = sync_state.plan_move(before, old, new, room=3)
     assert [Step(Verb.DELETE, "a"), Step(Verb.CHANGE, "c"), Step(Verb.ADD, "d")] == first.steps
     assert (True, "d") == (first.more, first.after.move.done)
-    second = sync_state.plan_move(first.after, old, new, Cursor("n", 5), room=3)
+    second = sync_state.plan_move(first.after, old, new, room=3)
     # "f" came to life behind the target: it is news, told next
     assert ([Step(Verb.ADD, "e")], False, None, Cursor("n", 5)) == (second.steps, second.more, second.after.move, second.after.cursor)
 
@@ -179,6 +204,7 @@ class Phone(RuleBasedStateMachine):
             if verb is Verb.DELETE:
                 self.has.pop(record_id, None)
             else:
+                assert verb is Verb.ADD or record_id in self.has, f"Change of {record_id}, which the phone does not have"
                 self.has[record_id] = etag
 
     def answer(self, key, digest, room):

@@ -143,7 +143,8 @@ class DavClient:
                 live[name] = html.unescape(re.search(r"<getetag>([^<]*)</getetag>", one)[1])
         if not copy.token:
             gone |= copy.items.keys() - live.keys()
-        wanted = [name for name, etag in live.items() if copy.items.get(name, ("", ""))[0] != etag] + list(copy.stale)
+        wanted = [name for name, etag in live.items() if copy.items.get(name, ("", ""))[0] != etag]
+        wanted += [name for name in copy.stale if name not in gone and name not in wanted]
         fetched = self._fetch(process, collection, wanted) if wanted else {}
         for name in gone | (set(wanted) - fetched.keys()):
             copy.items.pop(name, None)

@@ -115,19 +115,24 @@ class Ledger:
             self._answered(office, phone, collection, took)
 
     def _judge(self, phone, server_id, edit, had, before, now, *, certain: bool, processed: bool) -> None:
-        stale = self.sent
-        for tag in (before.keys() | now.keys() | edit.keys()) - DERIVED:
+        stale, settle = self.sent, []
+        for tag in (before.keys() | now.keys() | edit.keys()) - DERIVED - {Calendar.Exceptions}:
             key, old, new = (phone.device, server_id, tag), before.get(tag, ""), now.get(tag, "")
             context = f"{phone.device}: {Element(tag).name} of {server_id}: had {had.get(tag, '')!r}, was {old!r}, is {new!r}"
             if tag not in edit:
                 assert old == new or tag in FOLLOWS, f"{context}, and was not edited"
                 continue
             wanted = normal(edit[tag])
-            mine = old == had.get(tag, "") or old in stale.get(key, ())
+            pair = [one for one in PAIRS.get(tag, (tag,)) if one in edit]
+            mine = all(
+                before.get(one, "") == had.get(one, "") or before.get(one, "") in stale.get((phone.device, server_id, one), ()) for one in pair
+            )
             allowed = {wanted} if mine else {old}
             if not certain:
                 allowed |= {old}
             assert new in (allowed if processed else {old}), f"{context}, wanted {wanted!r}"
+            settle.append((key, wanted))
+        for key, wanted in settle:
             if processed and not certain:
                 stale.setdefault(key, []).append(wanted)
             elif certain:
@@ -195,6 +200,8 @@ class Ledger:
                 assert formats.says_the_same(text, offered[name].text), (client.name, name, text, offered[name].text)
 
 
+# What is taken from one side as a whole
+PAIRS = {tag: pair for pair in ((Calendar.StartTime, Calendar.EndTime), (Tasks.UtcDueDate, Tasks.DueDate)) for tag in pair}
 # A start carries the end along, and a deadline its day; a completed task is done
 FOLLOWS = frozenset({Calendar.EndTime, Calendar.StartTime, Tasks.DateCompleted, Tasks.Complete, AirSyncBase.Location, Calendar.Location})
 
