@@ -53,6 +53,14 @@ def refusal(error: OfficeError) -> str:
     return next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), Status.SERVER_ERROR)
 
 
+class Repeated(Exception):
+    """Another process has stored the same Add meanwhile."""
+
+    def __init__(self, record_id: str):
+        super().__init__(record_id)
+        self.record_id = record_id
+
+
 @dataclass(slots=True)
 class Writer:
     """Applies a client's commands to one collection; ``own`` and ``responses`` are what comes of it."""
@@ -84,27 +92,33 @@ class Writer:
     def _add(self, command: ClientCommand) -> None:
         assert command.data is not None
         known = self._added(command)
-        try:
-            record = self._store(command, known, *self._base(known) if known else (None, False))
-        except (NotFound, OutOfReach):
-            if known is None:
-                raise
-            # It was made, and taken away again before the device heard of it: it hears of both.
-            self.own[known] = Written(1, "")
-            self._respond_to_add(command, Status.SUCCESS, known)
-            return
+        if known is None:
+            try:
+                record = self._store(command, None, None, is_outdated=False)
+            except Repeated as other:
+                known = other.record_id
+        if known is not None:
+            try:
+                base, is_outdated = self._base(known)
+                record = self._store(command, known, base, is_outdated=is_outdated)
+            except (NotFound, OutOfReach):
+                # It was made, and taken away again before the device heard of it: it hears of both.
+                self.own[known] = Written(1, "")
+                self._respond_to_add(command, Status.SUCCESS, known)
+                return
         self._respond_to_add(command, Status.SUCCESS, record.id, record.uid)
 
     def _change(self, command: ClientCommand) -> None:
         base, is_outdated = self._base(command.server_id)
-        record = self._store(command, command.server_id, base, is_outdated)
+        record = self._store(command, command.server_id, base, is_outdated=is_outdated)
         if is_outdated and not command.instance_id and self._has_lost(command, base, record):
             # Both changed the same field: the CRM's stands (U46), and the device gets it as a Change.
             self._respond(AirSync.Change, command, Status.CONFLICT)
 
     def _delete(self, command: ClientCommand) -> None:
         if command.instance_id:
-            self._store(command, command.server_id, *self._base(command.server_id))
+            base, is_outdated = self._base(command.server_id)
+            self._store(command, command.server_id, base, is_outdated=is_outdated)
             return
         try:
             self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
@@ -119,7 +133,7 @@ class Writer:
 
     # -------------------------------------------------------------- storing
 
-    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None, is_outdated: bool) -> Record:  # noqa: FBT001
+    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None, *, is_outdated: bool) -> Record:
         """Put the change on the way that a PUT goes, and note what the device holds of it now."""
         is_new = record_id is None and command.data is not None
         uid = items.wanted_uid(self.kind, command.data, self.flavour) if is_new and command.data is not None else ""
@@ -196,13 +210,20 @@ class Writer:
         if self._known is None:
             with self.session.office.store.reading() as tx:
                 self._known = tx.client_ids(self.session.identity, self.session.device.id, self.kind.value)
-        found = self._known.get((self.generation.number, command.client_id))
+        return self._known_as(command, self._known)
+
+    def _known_as(self, command: ClientCommand, known: Mapping[tuple[int, str], str]) -> str | None:
+        found = known.get((self.generation.number, command.client_id))
         content = _content(command)
-        return found or next((record_id for (_, client_id), record_id in self._known.items() if client_id == content), None)
+        return found or next((record_id for (_, client_id), record_id in known.items() if client_id == content), None)
 
     def _remember(self, command: ClientCommand) -> Callable[[Transaction, Record], None]:
         def save(tx: Transaction, record: Record) -> None:
             identity, device_id, number = self.session.identity, self.session.device.id, self.generation.number
+            # The record's commit is the only one of the tenant now: what another process made of the same request is seen here.
+            twin = self._known_as(command, tx.client_ids(identity, device_id, self.kind.value))
+            if twin is not None and twin != record.id:
+                raise Repeated(twin)
             for name in (command.client_id, _content(command)):
                 tx.save_client_id(identity, device_id, self.kind.value, number, name, record.id)
 
@@ -250,7 +271,19 @@ def _content(command: ClientCommand) -> str:
 
 
 def plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
-    """At most ``room`` steps that bring a device from ``before`` to what ``scope`` offers now. Raises CursorInvalid."""
+    """Steps that bring a device from ``before`` to what ``scope`` offers now, at most ``room`` beside those that put its own writes right.
+
+    Raises CursorInvalid.
+    """
+    wrong = sync_state.wrong(before.own)
+    if not wrong:
+        return _plan(viewer, kind, before, scope, room=room)
+    mended = sync_state.put_right(before, viewer.office.feeds.news(viewer.identity, kind, None, scope=scope, limit=0, watch=wrong).live)
+    further = _plan(viewer, kind, mended.after, scope, room=max(room - len(mended.steps), 0))
+    return replace(further, steps=[*mended.steps, *further.steps])
+
+
+def _plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
     steps: list[sync_state.Step] = []
     if before.move is None and before.cursor is not None and before.scope != scope:
         target, _ = viewer.office.feeds.entries(viewer.identity, kind, scope)
@@ -261,7 +294,7 @@ def plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: in
             return moved
         before, steps = moved.after, list(moved.steps)
         if before.scope != scope:
-            further = plan(viewer, kind, before, scope, room=room - len(steps))
+            further = _plan(viewer, kind, before, scope, room=room - len(steps))
             return replace(further, steps=[*steps, *further.steps])
     following = _plan_news(viewer, kind, replace(before, scope=scope), room=room - len(steps))
     return replace(following, steps=[*steps, *following.steps])
@@ -282,8 +315,9 @@ def _plan_news(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> 
     """News in batches until the room is used: what the device wrote itself takes none."""
     feeds, steps = viewer.office.feeds, list[sync_state.Step]()
     while True:
-        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1, watch=before.own)
-        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=news.live)
+        left = max(room - len(steps), 0)
+        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=left + 1, watch=before.own)
+        part = sync_state.plan(before, news.entries, news.cursor, room=left, complete=not news.more, offered=news.live)
         steps += part.steps
         before = part.after
         if not part.more:

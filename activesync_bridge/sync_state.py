@@ -28,7 +28,7 @@ that what a device never had is not deleted on it, and what it has is not added 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -199,7 +199,7 @@ class Plan:
 
 
 def plan(
-    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: frozenset[str] = frozenset()
+    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: Collection[str] = ()
 ) -> Plan:
     """Turn entries after ``before.cursor`` in seq order into at most ``room`` steps.
 
@@ -230,6 +230,28 @@ def plan(
     more = cut or not complete
     cursor = Cursor(newest.epoch, seq) if seq < newest.seq and more else newest
     return Plan(steps, replace(before, cursor=cursor, own=own, settled=before.settled if more else cursor.seq), more=more)
+
+
+def wrong(own: Mapping[str, Written]) -> list[str]:
+    """Ids of the records of which the device wrote what did not come to be."""
+    return sorted(record_id for record_id, one in own.items() if one == LOST or (one.version and not one.etag))
+
+
+def put_right(before: Generation, live: Mapping[str, str]) -> Plan:
+    """The steps that put right what the device wrote otherwise than it came to be; ``live`` are the etags of what is offered of it.
+
+    They come with the answer to the write, before anything else and whatever the window: what a device shows of an item whose change was not
+    taken nobody can know, so it must not go on from that.
+    """
+    steps, own = [], dict(before.own)
+    for record_id in wrong(own):
+        etag, has = live.get(record_id), own[record_id].version > 0
+        if etag is None:
+            steps += [Step(Verb.DELETE, record_id)] if has else []
+        else:
+            steps.append(Step(Verb.CHANGE if has else Verb.ADD, record_id))
+        own[record_id] = GONE if etag is None else Written(1, etag)
+    return Plan(steps, replace(before, own=own), more=False)
 
 
 def _settle(record_id: str, own: Written, is_offered: bool) -> Step | None:

@@ -266,9 +266,10 @@ class Folder(BaseCollection):
         actor = Actor(identity=self._identity, face=Face.DAV, device=answers.device())
         if stored:
             return self._office.records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=seen.version)
-        made = self._office.records.put(actor, self._kind, draft, uid=item.uid, name=href)
-        self._office.feeds.announce(self._identity, made, href)
-        return made
+        feeds, identity = self._office.feeds, self._identity
+        return self._office.records.put(
+            actor, self._kind, draft, uid=item.uid, name=href, also=lambda tx, record: feeds.announce(tx, identity, record, href)
+        )
 
     def _reader(self) -> folders.Reader:
         with self._office.store.reading() as tx:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from radicale_onoffice.core import recurrence, tasks, window
@@ -54,14 +55,14 @@ class News(NamedTuple):
     """What changed in a feed, in seq order, and the position behind the last of it.
 
     ``more`` tells that a limit cut it off. ``change`` is the tenant's change number as of which the entries are what they are.
-    ``live`` are those of the records that were asked about which are offered now.
+    ``live`` are the etags of those of the records that were asked about which are offered now.
     """
 
     cursor: Cursor
     entries: Sequence[Entry]
     more: bool
     change: int
-    live: frozenset[str] = frozenset()
+    live: Mapping[str, str] = MappingProxyType({})
 
 
 class Feeds:
@@ -104,7 +105,7 @@ class Feeds:
             is_known = since is None or (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq)
             if is_known and since != Cursor(feed.epoch, feed.seq):
                 entries = tx.feed_names(feed.id, since.seq if since else 0, None if limit is None else limit + 1)
-            live = frozenset(entry.record_id for entry in tx.feed_entries_of(feed.id, watch) if entry.live)
+            live = {entry.record_id: entry.etag for entry in tx.feed_entries_of(feed.id, watch) if entry.live}
         if not is_known:
             raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
         more = limit is not None and len(entries) > limit
@@ -195,34 +196,28 @@ class Feeds:
                 tx.save_feed_entries(feed.id, [entries[0]._replace(seq=feed.seq + 1)])
                 tx.save_feed(replace(feed, seq=feed.seq + 1))
 
-    def announce(self, identity: Identity, record: Record, name: str) -> None:
-        """Tell a client that made something that is not offered to it (too old, say): it is stored, and with the next sync gone, as on a phone.
+    def announce(self, tx: Transaction, identity: Identity, record: Record, name: str) -> None:
+        """Tell a client that makes something which is not offered to it (too old, say): it is stored, and with the next sync gone, as on a phone.
 
-        ``name`` is what the client calls it.
+        ``tx`` is the transaction that stores the record; ``name`` is what the client calls it.
         """
-        with self._store.reading() as tx:
-            who = reader(tx, identity)
-        if self._lies_inside(who, record) or self.is_live(identity, record.kind, record.id):
+        if self._is_offered(reader(tx, identity), record):
             return
-        with self._store.writing() as tx:
-            feed = tx.feed(identity, record.kind, DEFAULT, lock=True)
-            if feed and not tx.feed_entries_of(feed.id, [record.id]):
-                seq = feed.seq + 1
-                tx.save_feed_entries(
-                    feed.id, [Entry(record.id, name, record.etag, False, seq, seq, seq, int(self._clock().timestamp()), seq)]
-                )
-                tx.save_feed(replace(feed, seq=seq))
+        feed = tx.feed(identity, record.kind, DEFAULT, lock=True)
+        if feed and not tx.feed_entries_of(feed.id, [record.id]):
+            seq, now = feed.seq + 1, int(self._clock().timestamp())
+            tx.save_feed_entries(feed.id, [Entry(record.id, name, record.etag, False, seq, seq, seq, now, seq)])
+            tx.save_feed(replace(feed, seq=seq))
 
-    def _lies_inside(self, who: Reader, record: Record) -> bool:
-        """True if it takes no further look: nothing but a cap can keep this record of the reader's from being offered."""
+    def _is_offered(self, who: Reader, record: Record) -> bool:
+        """True if nothing but a cap keeps a record of this reader's from being offered."""
+        now = self._clock()
         if isinstance(record.value, Task):
-            return not tasks.summary(record.value, who.zone).mark
-        if record.kind is Kind.CONTACTS:
-            return True
-        if record.recurring:
-            return False
-        span = window.window(self._clock(), who.zone, self._policy, None)
-        return record.starts <= span.ends and record.ends >= span.begins
+            mark = tasks.summary(record.value, who.zone).mark
+            return not tasks.is_dropped(mark, now.astimezone(who.zone).date(), self._policy.task_completed_days)
+        if isinstance(record.value, Appointment):
+            return window.candidate(record.id, record.value, who.zone, window.window(now, who.zone, self._policy, None)) is not None
+        return True
 
     def _basis(self, who: Reader, kind: Kind) -> str:
         policy = self._policy
