@@ -28,7 +28,7 @@ that what a device never had is not deleted on it, and what it has is not added 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.ports import Entry
 
+NOTHING: Mapping[str, str] = {}
 MOST_SENT = 1000  # records of which it is kept what the device got in pages; of others the older version is taken for it
 KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
 FIRST_KEY = "0"  # the key of a device that knows nothing
@@ -199,12 +200,12 @@ class Plan:
 
 
 def plan(
-    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: Collection[str] = ()
+    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: Mapping[str, str] = NOTHING
 ) -> Plan:
     """Turn entries after ``before.cursor`` in seq order into at most ``room`` steps.
 
-    ``newest`` is the cursor behind the last of them, ``complete`` tells that no entry lies behind it; ``offered`` are the own records that
-    are live now, which then decides about own writes that made no entry.
+    ``newest`` is the cursor behind the last of them, ``complete`` tells that no entry lies behind it; ``offered`` are the etags of the own
+    records that are live now, which then decide about own writes that made no entry.
     """
     since = before.cursor.seq if before.cursor else 0
     steps: list[Step] = []
@@ -220,7 +221,7 @@ def plan(
         own.pop(entry.record_id, None)
         seq = entry.seq
     for record_id in sorted(own) if complete and not cut else ():
-        step = _settle(record_id, own[record_id], record_id in offered)
+        step = _settle(record_id, own[record_id], offered.get(record_id))
         if step is not None and len(steps) >= room:
             cut = True
             break
@@ -254,14 +255,14 @@ def put_right(before: Generation, live: Mapping[str, str]) -> Plan:
     return Plan(steps, replace(before, own=own), more=False)
 
 
-def _settle(record_id: str, own: Written, is_offered: bool) -> Step | None:
+def _settle(record_id: str, own: Written, etag: str | None) -> Step | None:
     """What an own write that the feed has no news of means: the device's copy is right, is put right, or is taken away."""
-    if not is_offered:
+    if etag is None:
         return Step(Verb.DELETE, record_id) if own.version else None
     if own in (LOST, GONE):
         # What the device deleted and is offered all the same was not to be deleted, or was given to the user again.
         return Step(Verb.ADD, record_id)
-    return Step(Verb.CHANGE, record_id) if own.version and not own.etag else None
+    return Step(Verb.CHANGE, record_id) if own.version and own.etag != etag else None
 
 
 def step_for(entry: Entry, since: int, own: Written | None, settled: int) -> Step | None:

@@ -197,17 +197,26 @@ class Feeds:
                 tx.save_feed(replace(feed, seq=feed.seq + 1))
 
     def announce(self, tx: Transaction, identity: Identity, record: Record, name: str) -> None:
-        """Tell a client that makes something which is not offered to it (too old, say): it is stored, and with the next sync gone, as on a phone.
+        """Note what a client without a state of its own here has just written, in the transaction that stores it: it has this version now.
 
-        ``tx`` is the transaction that stores the record; ``name`` is what the client calls it.
+        Else the client would never hear of it if the record were taken away again, or set back, before the feed is looked at; nor of what it
+        makes that is not offered to it (too old, say), which is stored, and gone with the next sync as on a phone. ``name`` is what it calls it.
         """
-        if self._is_offered(reader(tx, identity), record):
-            return
         feed = tx.feed(identity, record.kind, DEFAULT, lock=True)
-        if feed and not tx.feed_entries_of(feed.id, [record.id]):
-            seq, now = feed.seq + 1, int(self._clock().timestamp())
-            tx.save_feed_entries(feed.id, [Entry(record.id, name, record.etag, False, seq, seq, seq, now, seq)])
-            tx.save_feed(replace(feed, seq=seq))
+        if feed is None:
+            return
+        entry = next(iter(tx.feed_entries_of(feed.id, [record.id])), None)
+        if entry is not None and entry.live and entry.etag == record.etag:
+            return
+        seq, now, is_offered = feed.seq + 1, int(self._clock().timestamp()), self._is_offered(reader(tx, identity), record)
+        if entry is None:
+            entry = Entry(record.id, name, record.etag, is_offered, seq, seq, 0 if is_offered else seq, 0 if is_offered else now, seq)
+        elif not is_offered:
+            entry = entry._replace(live=False, seq=seq, gone_since=seq, gone_at=now)
+        else:
+            entry = entry._replace(etag=record.etag, live=True, seq=seq, live_since=entry.live_since if entry.live else seq)
+        tx.save_feed_entries(feed.id, [entry])
+        tx.save_feed(replace(feed, seq=seq))
 
     def _is_offered(self, who: Reader, record: Record) -> bool:
         """True if nothing but a cap keeps a record of this reader's from being offered."""

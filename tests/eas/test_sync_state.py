@@ -130,7 +130,7 @@ def test_an_own_write_without_news_is_settled_at_the_end():
     """A refused delete comes again, a number in another notation is put right (T8), what lies out of reach is taken away."""
     own = {"again": LOST, "gone": GONE, "other": Written(4, ""), "out": Written(1, "x"), "same": Written(2, "x")}
     before = Generation(number=1, cursor=Cursor("e", 10), own=own)
-    made = sync_state.plan(before, [], Cursor("e", 10), room=10, complete=True, offered=frozenset({"again", "other", "same"}))
+    made = sync_state.plan(before, [], Cursor("e", 10), room=10, complete=True, offered={"again": "a", "other": "a", "same": "x"})
     assert [Step(Verb.ADD, "again"), Step(Verb.CHANGE, "other"), Step(Verb.DELETE, "out")] == made.steps
     assert {} == made.after.own
 
@@ -138,7 +138,7 @@ def test_an_own_write_without_news_is_settled_at_the_end():
 def test_own_writes_are_settled_within_the_window_too():
     """What finds no room stays for the next answer."""
     before = Generation(number=1, cursor=Cursor("e", 10), own={"a": LOST, "b": LOST})
-    first = sync_state.plan(before, [], Cursor("e", 10), room=1, complete=True, offered=frozenset("ab"))
+    first = sync_state.plan(before, [], Cursor("e", 10), room=1, complete=True, offered={"a": "a", "b": "a"})
     assert ([Step(Verb.ADD, "a")], True, {"b": LOST}) == (first.steps, first.more, first.after.own)
 
 
