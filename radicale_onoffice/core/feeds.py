@@ -104,7 +104,7 @@ class Feeds:
         with self._fresh(identity, kind, scope) as (tx, feed):
             is_known = since is None or (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq)
             if is_known and since != Cursor(feed.epoch, feed.seq):
-                entries = tx.feed_names(feed.id, since.seq if since else 0, None if limit is None else limit + 1)
+                entries = tx.feed_names(feed.id, since.seq if since else None, None if limit is None else limit + 1)
             live = {entry.record_id: entry.etag for entry in tx.feed_entries_of(feed.id, watch) if entry.live}
         if not is_known:
             raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")

@@ -86,7 +86,7 @@ def _user(*columns: Any) -> User:
 
 
 @functools.lru_cache(maxsize=256)
-def _tenant(name: str, module: bool, timezone: str, region: str) -> Tenant:  # noqa: FBT001 - columns of a row
+def _tenant(name: str, module: bool, timezone: str, region: str) -> Tenant:
     return Tenant(name=name, module=module, timezone=timezone, region=region)
 
 

@@ -61,7 +61,7 @@ class SqlStore:
                 listener()
 
     @contextmanager
-    def _as_lasting(self, connection: Connection, lasting: bool) -> Iterator[None]:  # noqa: FBT001
+    def _as_lasting(self, connection: Connection, lasting: bool) -> Iterator[None]:
         """On SQLite it is a connection that waits for the disk or does not, and it cannot be told within a transaction."""
         if lasting or not self._sqlite:
             yield

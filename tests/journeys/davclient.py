@@ -108,7 +108,7 @@ class DavClient:
             waiting.pop(name, None)
         if status in (200, 201, 204) and text and etag:
             copy.items[name] = (etag, text)
-        elif status in (200, 201, 204) and not text or status in (404, 410):
+        elif (status in (200, 201, 204) and not text) or status in (404, 410):
             copy.items.pop(name, None)
         else:
             copy.stale[name] = None

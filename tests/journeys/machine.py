@@ -22,8 +22,8 @@ from radicale_onoffice.core.rights import Gate
 from tests.eas.phone import change, delete
 from tests.journeys.davclient import DavClient, value_of, with_line
 from tests.journeys.handset import COLLECTIONS, Handset, is_series
-from tests.journeys.ledger import Complaints, Ledger, comparable, concerns, everything, record_of
-from tests.journeys.makings import BERLIN, MARK, SHAPES, Makings, kind_of, mark_of
+from tests.journeys.ledger import Complaints, Ledger, comparable, everything, record_of
+from tests.journeys.makings import MARK, SHAPES, Makings, kind_of, mark_of
 from tests.journeys.occurrences import exception_of, instance_of
 from tests.journeys.processes import FINE, Database, Fault, Killed, NoAnswer
 

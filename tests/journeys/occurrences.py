@@ -28,6 +28,4 @@ def exception_of(shown: dict[int, Element], instance: str, subject: Element | No
 def known_instances(data: Element) -> set[str]:
     """The occurrences that an item leaves out, by either version's name."""
     found = data.first(Calendar.Exceptions)
-    return {
-        one.text_of(Calendar.ExceptionStartTime) or one.text_of(AirSyncBase.InstanceId) for one in (found.children if found else ())
-    }
+    return {one.text_of(Calendar.ExceptionStartTime) or one.text_of(AirSyncBase.InstanceId) for one in (found.children if found else ())}

@@ -96,7 +96,7 @@ class Database:
         name = self._template = f"m{uuid.uuid4().hex}"
         if self._socket:
             source = url.partition("@/")[2].partition("?")[0]
-            self._admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")
+            self._admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")  # noqa: S608 - our own names
             self._admin(f"CREATE DATABASE {name} TEMPLATE {source}")
         else:
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
@@ -116,14 +116,15 @@ class Database:
 
 @contextmanager
 def quiet_logging():
-    """Radicale wraps the factory of log records once more for each application, and logs each request: not a thousand times here."""
+    """Radicale wraps the factory of log records once more for each application, and logs each request: once is enough."""
     logger, factory = logging.getLogger("radicale"), logging.getLogRecordFactory()
-    handlers = list(logger.handlers)
+    handlers, is_set_up = list(logger.handlers), factory is not logging.LogRecord
     try:
         yield
     finally:
-        logging.setLogRecordFactory(factory)
-        logger.handlers[:] = handlers
+        if is_set_up:
+            logging.setLogRecordFactory(factory)
+            logger.handlers[:] = handlers
         logger.setLevel(logging.ERROR)
 
 
