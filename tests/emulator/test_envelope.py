@@ -180,7 +180,10 @@ def test_a_failed_write_leaves_nothing(wire, control):
     number = control.add("address", {"Name": "Alt"}, entries=[{"what": "phone", "value": "+49 241 1"}])
     changes = {"Name": "Neu", "phone": {"action": "add", "newvalue": "+49 241 2"}, "fax": {"action": "delete", "oldvalue": "+49 241 3"}}
     assert 83 == wire.code("modify", "address", changes, number)
-    assert ("Alt", ["+49 241 1"]) == (control.get("address", number)["Name"], [one["value"] for one in control.get("address", number)["entries"]])
+    assert ("Alt", ["+49 241 1"]) == (
+        control.get("address", number)["Name"],
+        [one["value"] for one in control.get("address", number)["entries"]],
+    )
 
 
 def test_empty_maps_are_lists(wire, control):
