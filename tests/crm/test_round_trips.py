@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from radicale_onoffice.core.errors import NotFound, Refused, UpstreamDown
 from radicale_onoffice.core.model import (
@@ -26,9 +24,9 @@ from radicale_onoffice.core.model import (
     Task,
     TaskStatus,
 )
-from radicale_onoffice.crm.onoffice import rows
+from radicale_onoffice.crm.onoffice import appointments, rows
 from radicale_onoffice.crm.onoffice.tenants import Access
-from tests.conftest import START, FixedClock
+from tests.conftest import START
 from tests.crm.accounts import BERLIN
 from tests.crm.conftest import OnOffice
 
@@ -205,8 +203,6 @@ def test_a_single_appointment_becomes_a_series_and_is_seen(office):
     account = office.survey()
     record_id, made = make(office, account, MEETING)
     assert SERIES == edit(office, account, record_id, made, SERIES)
-    from radicale_onoffice.crm.onoffice import appointments
-
     shown = office.client.ask(appointments.read_window(date(2026, 5, 25), date(2026, 6, 2))).rows
     assert {record_id} == {row.id for row in shown}
 
@@ -340,41 +336,3 @@ def test_a_wrong_clock_is_an_outage(onoffice):
     office = onoffice(clock_skew=300)
     with pytest.raises(UpstreamDown, match="136"):
         office.survey()
-
-
-# ------------------------------------------------------------------ properties
-
-walk = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-words = st.text("abcäöüß /\\\"'<&>1", max_size=12)
-
-
-@walk
-@given(
-    changes=st.fixed_dictionaries(
-        {},
-        optional={"subject": words, "description": words, "priority": st.integers(1, 5), "progress": st.sampled_from([0, 50, 100])}
-        | {"status": st.sampled_from(TaskStatus), "done": st.booleans(), "deadline": st.none() | st.just(date(2026, 6, 1))},
-    )
-)
-def test_a_change_of_a_task_changes_nothing_else(changes):
-    """The emulator's own row before and after: only the columns of what was changed, and the stamps, differ."""
-    office = OnOffice(FixedClock())
-    address = office.control.add("address", {"Name": "A"})
-    account = office.survey()
-    record_id, made = make(office, account, replace(CALL, addresses=(str(address),)))
-    before = office.control.get("task", int(record_id))
-    edit(office, account, record_id, made, replace(made, **changes))
-    after = office.control.get("task", int(record_id))
-    columns = {
-        "subject": "Betreff",
-        "description": "Aufgabe",
-        "priority": "Prio",
-        "progress": "Stand",
-        "status": "Status",
-        "done": "erledigt",
-    }
-    touched = {columns.get(name, "Deadline") for name in changes} | {"modified", "modified_day", "Kommentar"}
-    touched |= {"Status", "erledigt", "Austragsdatum"} if {"status", "done"} & set(changes) else set()
-    touched |= {"Deadline_Zeit", "Deadline_strikt"} if "deadline" in changes else set()
-    assert set() == {name for name in {**before, **after} if before.get(name) != after.get(name)} - touched
-    office.close()

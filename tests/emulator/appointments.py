@@ -310,6 +310,8 @@ def read(account: Account, call: Call) -> Result:
     parameters = call.parameters
     if not account.may(call.user, "calendar", "read") and account.switches["missing_read_right"] == "error":
         raise ApiError(156)
+    for name in ("users", "groups"):
+        numbers(parameters, name)  # refused even when nothing is found
     if call.resourceid:
         rows = [(number, data, None) for number, data in fetch(account, call.user, ("id = ?", (call.number(),)))]
     elif parameters.get("datestart") or parameters.get("dateend"):

@@ -36,6 +36,13 @@ def test_a_skewed_clock_refuses_good_signatures(wire, control):
     assert 136 == wire.code("read", "task", {"data": ["Betreff"]})
 
 
+def test_the_patience_for_timestamps_is_a_switch(wire, control):
+    """Should the service tighten it."""
+    control.set_switch("signature_seconds", 10)
+    wire.now = NOW + 11
+    assert 136 == wire.code("get", "users")
+
+
 @pytest.mark.parametrize("secret", ["", "e" * 64])
 def test_a_wrong_secret_is_error_137(wire, secret):
     """And nothing is carried out."""
@@ -69,7 +76,7 @@ def test_the_old_signature_is_refused_unless_switched_on(wire, control):
     """MD5 over sorted parameters, without hmac_version."""
     action = wire.action("read", "address", {"listlimit": 1, "data": ["Name"]})
     del action["hmac_version"]
-    # The digest of v1: of the secret, then of the parameters' JSON with token, action, identifier, resource, secret and time behind it
+    # MD5 of the secret and of the inner MD5: over the sorted parameters as JSON, a comma, and seven values joined by commas
     action["hmac"] = "5bc1d67c7644d60260d53170c3500231"
     assert 137 == wire.send(action)["response"]["results"][0]["status"]["errorcode"]
     control.set_switch("old_hmac", "accept")

@@ -24,7 +24,7 @@ TAG = re.compile(r"\[In Code Page \d+: (\w+)\] ?\[Tag name\] ?(\w+)[^\[]*\[Token
 
 
 @dataclass(frozen=True)
-class Exception_:
+class Excuse:
     """A place where the schema is not what holds. ``mend`` makes of an element what the schema wants, or takes it away by returning False."""
 
     path: str  # the end of the element's path, with prefixes out of the names of the namespaces
@@ -37,13 +37,11 @@ def _away(element: etree._Element) -> bool:
     return False
 
 
-EXCEPTIONS: tuple[Exception_, ...] = (
-    Exception_(
+EXCUSES: tuple[Excuse, ...] = (
+    Excuse(
         "AirSync:Collection/AirSync:Class", ("12.1",), "Class is required up to 12.1 ([MS-ASCMD] 2.2.3.27.5); the schema is 16.1's", _away
     ),
-    Exception_(
-        "GetItemEstimate:Collection/GetItemEstimate:Class", ("12.1",), "Class is required up to 12.1 ([MS-ASCMD] 2.2.3.27.2)", _away
-    ),
+    Excuse("GetItemEstimate:Collection/GetItemEstimate:Class", ("12.1",), "Class is required up to 12.1 ([MS-ASCMD] 2.2.3.27.2)", _away),
 )
 # Tags that the table of [MS-ASWBXML] leaves out for a version by a slip: what other documents say
 SLIPS: Mapping[tuple[str, str], frozenset[str]] = {
@@ -137,7 +135,7 @@ def _too_young(root: etree._Element, version: str) -> list[str]:
 
 def excused(root: etree._Element, version: str) -> None:
     """Mend what is excused, in place."""
-    for one in EXCEPTIONS:
+    for one in EXCUSES:
         if version not in one.versions:
             continue
         for element in list(root.iter()):
