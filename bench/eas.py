@@ -340,7 +340,8 @@ def _told(bench: Bench, phones: Sequence[Phone], rounds: int) -> None:
         mine = [phone for phone in phones if phone.login == login]
         dav = http.client.HTTPConnection("127.0.0.1", bench.server.port, timeout=60)
         began = time.perf_counter()
-        dav.request("PUT", f"/{login}/contacts/push-{number}.vcf", card(number).encode(), requests.authorized(login))
+        new = next(numbers)
+        dav.request("PUT", f"/{login}/contacts/push-{new}.vcf", card(10**6 + new).encode(), requests.authorized(login))
         for phone in mine:
             while phone.take() is None:
                 pass
