@@ -36,7 +36,7 @@ RULES = {
     "activesync_bridge/commands": ({"activesync_bridge", CORE}, False),
 }
 # onOffice's protocol and field tables, which only translate: these of crm/onoffice do I/O
-ONOFFICE, ONOFFICE_IO = "radicale_onoffice/crm/onoffice", {"client.py", "tenants.py", "mirror.py"}
+ONOFFICE, ONOFFICE_IO = "radicale_onoffice/crm/onoffice", {"client.py", "tenants.py"}
 MAY_TALK_TO_ONOFFICE = {f"{ONOFFICE}/client.py"}
 MAY_NAME_RADICALE = {f"radicale_onoffice/{name}.py" for name in ("storage", "auth", "rights", "web", "asgi")}
 MAX_FUNCTION, MAX_FILE = 60, 500  # lines

@@ -5,7 +5,7 @@ An adapter that would have to answer "not supported" to one of these methods mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -385,6 +385,13 @@ class Held(NamedTuple):
 
     value: Value
     link: Link | None = None
+
+
+class Found(NamedTuple):
+    """A record that was read in a CRM elsewhere: its link, and what its value is on top of the one that is stored (None: of none)."""
+
+    link: Link
+    value: Callable[[Value | None], Value]
 
 
 class Crm(Protocol):

@@ -32,7 +32,7 @@ from radicale_onoffice.core.model import (
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, Held, Link, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, Found, Held, Link, Renderer, Store, Summary, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -300,20 +300,52 @@ class Records(Lookups):
             if current is not None and current.value == value and not current.deleted:
                 tx.save_link(tenant, kind, current.id, held.link)
                 return current
-            new_id = current.id if current else self._crm.new_id(tenant, kind)
-            commit = Commit(
-                actor=actor,
-                kind=kind,
-                record=current,
-                record_id=new_id,
-                value=value,
-                leftovers=current.leftovers if current else Leftovers(),
-                uid=current.uid if current else new_id,
-                name=current.name if current else "",
-                action="changed" if current else "created",
-                link=held.link,
-            )
-            return self._commit(tx, commit, who)
+            return self._commit(tx, self._adoption(actor, kind, current, Held(value, held.link)), who)
+
+    def adopt_all(self, actor: Actor, kind: Kind, found: Sequence[Found], *, since: int, also: Callable[[Transaction], None]) -> list[str]:
+        """``adopt`` for many records in one commit, in which ``also`` is called, too.
+
+        ``since`` is the tenant's change number when the CRM was asked. What changed here after that, what has an errand on its way, and what
+        may be a record that is just being made from here, is left alone: the CRM's ids of these are returned, to be read again. Raises
+        Conflict.
+        """
+        tenant, again = actor.identity.tenant, list[str]()
+        with self._store.writing() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            known = tx.linked(tenant, kind, [one.link.crm_id for one in found])
+            errands = tx.errands(tenant)
+            being_made = any(errand.kind is kind and errand.before is None for errand in errands)
+            on_the_way = {errand.record_id for errand in errands}
+            for one in found:
+                record_id = known[one.link.crm_id][0] if one.link.crm_id in known else None
+                current = tx.record(tenant, record_id) if record_id else None
+                if being_made if current is None else (current.change > since or current.id in on_the_way):
+                    again.append(one.link.crm_id)
+                    continue
+                value = rules.normalise(one.value(current.value if current else None))
+                if current is not None and current.value == value and not current.deleted:
+                    tx.save_link(tenant, kind, current.id, one.link)
+                else:
+                    self._commit(tx, self._adoption(actor, kind, current, Held(value, one.link)), who)
+            also(tx)
+        return again
+
+    def _adoption(self, actor: Actor, kind: Kind, current: Record | None, held: Held) -> Commit:
+        if current is not None:
+            return self._next(actor, current, held, current.leftovers, "changed")
+        new_id = self._crm.new_id(actor.identity.tenant, kind)
+        return Commit(
+            actor=actor,
+            kind=kind,
+            record=None,
+            record_id=new_id,
+            value=held.value,
+            leftovers=Leftovers(),
+            uid=new_id,
+            name="",
+            action="created",
+            link=held.link,
+        )
 
     def drop(self, actor: Actor, record_id: str) -> None:
         """Store that a CRM elsewhere does not have a record any more. Raises NotFound."""

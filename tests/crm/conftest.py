@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from radicale_onoffice.crm.onoffice.client import Client, Patience, pool
@@ -13,6 +15,20 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 from tests.emulator import SECRET, TOKEN, Emulator
 
 BERLIN = ZoneInfo("Europe/Berlin")
+
+
+class Wire(httpx.BaseTransport):
+    """The emulator's transport; ``then`` happens once, between an answer of onOffice's and its arrival here."""
+
+    def __init__(self, emulator: Emulator):
+        self._inner, self.then = emulator.transport(), None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return response
 
 
 class OnOffice:
@@ -25,15 +41,20 @@ class OnOffice:
         self.bert = self.control.add_user("bert", "Bert", "Beyer")
         self.group = self.control.add_group("Miete", [self.anna, self.bert])
         self.waited = 0.0
+        self._wire = Wire(self.emulator)
         self.client = Client(
             "https://api.example/api/stable/api.php",
             lambda: Credentials(token=TOKEN, secret=SECRET),
-            pool(Patience(), self.emulator.transport()),
+            pool(Patience(), self._wire),
             now=lambda: clock().timestamp(),
             monotonic=lambda: self.waited,
             sleep=self._sleep,
             chance=lambda: 0.5,
         )
+
+    def before_the_next_answer(self, then: Callable[[], object]) -> None:
+        """Let something happen while an answer is on its way."""
+        self._wire.then = then
 
     def _sleep(self, seconds: float) -> None:
         self.waited += seconds

@@ -325,20 +325,6 @@ def test_changes_are_asked_for_in_utc_and_of_everybody():
     assert {"modifiedstart": "2026-05-04 09:30:00", "allusers": True, "showcancelled": True} == action.parameters
 
 
-@given(days, days)
-def test_a_period_is_halved_without_gap(one, other):
-    """There is no paging: 500 rows mean asking for half of it."""
-    first, last = min(one, other), max(one, other)
-    parts = appointments.halves(first, last)
-    if parts is None:
-        assert first == last
-    else:
-        (a, b), (c, d) = parts
-        assert (first, last, 1) == (a, d, (c - b).days)
-        assert a <= b
-        assert c <= d
-
-
 rules = st.builds(
     Recurrence,
     frequency=st.sampled_from(Frequency),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -352,10 +352,12 @@ def read_place(record_id: str) -> Action:
     return Action(verb=Verb.GET, resource="appointmentList", id=record_id, parameters={"data": ["id", "location"]})
 
 
-def read_window(first: date, last: date) -> Action:
+def read_window(first: date, last: date, *, only_series: bool = False) -> Action:
     """Everybody's appointments in a period, cancelled ones too; no paging: 500 rows mean that the period has to be halved."""
-    period = {"datestart": first.isoformat(), "dateend": last.isoformat()}
-    return Action(verb=Verb.READ, resource=RESOURCE, parameters={**period, "allusers": True, "showcancelled": True})
+    wanted: dict[str, Any] = {"datestart": first.isoformat(), "dateend": last.isoformat(), "allusers": True, "showcancelled": True}
+    if only_series:
+        wanted["filter"] = {"rp_flag": [{"op": "=", "val": 1}]}
+    return Action(verb=Verb.READ, resource=RESOURCE, parameters=wanted)
 
 
 def read_changed(since: datetime, until: datetime | None = None) -> Action:
@@ -375,11 +377,3 @@ def changed_at(record: Record) -> datetime | None:
     """The change stamp as a moment."""
     day = day_of(stamp(record))
     return datetime.combine(day, time_of(stamp(record)) or time(), UTC) if day else None
-
-
-def halves(first: date, last: date) -> tuple[tuple[date, date], tuple[date, date]] | None:
-    """The two halves of a period of days; None for one day."""
-    if first >= last:
-        return None
-    middle = first + timedelta(days=(last - first).days // 2)
-    return (first, middle), (middle + timedelta(days=1), last)

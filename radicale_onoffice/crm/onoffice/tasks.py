@@ -354,12 +354,12 @@ def read_range(first: int, last: int, account: Account, *, since: str = "") -> A
     return Action(verb=Verb.READ, resource=RESOURCE, parameters={"data": _asked(account), "filter": wanted, "listlimit": MAX_ROWS})
 
 
-def read_changed(since: str, account: Account, *, above: int = 0) -> Action:
-    """Tasks changed since a date, with ids above the last one seen."""
-    wanted: dict[str, Any] = {STAMP: [{"op": ">=", "val": since}]}
-    if above:
-        wanted["Nr"] = [{"op": ">", "val": above}]
-    return Action(verb=Verb.READ, resource=RESOURCE, parameters={"data": _asked(account), "filter": wanted, "listlimit": MAX_ROWS})
+def read_beyond(number: int, *, since: str = "") -> Action:
+    """Whether there is any task with a higher number."""
+    wanted: dict[str, Any] = {"Nr": [{"op": ">", "val": number}]}
+    if since:
+        wanted[STAMP] = [{"op": ">=", "val": since}]
+    return Action(verb=Verb.READ, resource=RESOURCE, parameters={"data": ["Betreff"], "filter": wanted, "listlimit": 1})
 
 
 def stamp(record: Record) -> str:
