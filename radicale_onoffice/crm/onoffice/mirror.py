@@ -217,11 +217,12 @@ class Mirror:
     # ------------------------------------------------------------ fill and sweep
 
     def _walk(self, kind: Kind, account: Account, place: str = "") -> Iterator[walks.Page]:
+        asking = walks.Asking(self._client, self._mark)
         if kind is Kind.CONTACTS:
-            return walks.walk_contacts(self._client, account, place)
+            return walks.walk_contacts(asking, account, place)
         if kind is Kind.TASKS:
-            return walks.walk_tasks(self._client, account, place)
-        return walks.walk_appointments(self._client, *self._period(account), place)
+            return walks.walk_tasks(asking, account, place)
+        return walks.walk_appointments(asking, *self._period(account), place)
 
     def _period(self, account: Account) -> tuple[date, date]:
         today = self._clock().astimezone(account.zone).date()
@@ -232,17 +233,18 @@ class Mirror:
             place = memory.places.get(kind)
             if place == "":
                 continue
-            for page in self._pages(self._walk(kind, account, place or "")):
+            for page in self._walk(kind, account, place or ""):
                 memory.places[kind] = page.place
                 self._adopt(kind, page.records, account, memory, page.since)
                 if progress is not None:
                     progress(kind, len(page.records))
+            self._read_again(kind, account, memory)
 
     def _sweep(self, account: Account, memory: Memory, progress: Progress | None) -> None:
         alarms = []
         for kind in Kind:
             seen: set[str] = set()
-            for page in self._pages(self._walk(kind, account)):
+            for page in self._walk(kind, account):
                 seen.update(record.id for record in page.records)
                 alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
                 if not alarm:
@@ -251,19 +253,15 @@ class Mirror:
                 if progress is not None:
                     progress(kind, len(page.records))
             alarms.append(self._drop_missing(kind, seen, account, memory))
+            self._read_again(kind, account, memory)
         self._raise_alarms(memory, "sweep", alarms)
         if not any(alarms):
             self._raise_alarms(memory, "poll", ())
 
-    def _pages(self, walk: Iterator[walks.Page]) -> Iterator[_Timed]:
-        """The pages, each with the tenant's change number from before it was asked for; the lease is renewed on the way."""
-        while True:
-            self._renew()
-            since = self._change()
-            page = next(walk, None)
-            if page is None:
-                return
-            yield _Timed(records=page.records, place=page.place, since=since)
+    def _mark(self) -> int:
+        """The tenant's change number before a request of a walk, for which the lease is renewed."""
+        self._renew()
+        return self._change()
 
     def _change(self) -> int:
         with self._store.reading() as tx:
@@ -405,13 +403,6 @@ class Mirror:
             logger.error("mirror of %s: %s", self._tenant, told)
         elif before and not told:
             logger.warning("mirror of %s: what onOffice shows is plausible again", self._tenant)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Timed:
-    records: Sequence[Record]
-    place: str
-    since: int
 
 
 def _loader(kind: Kind, record: Record, account: Account) -> Callable[[Value | None], Value]:

@@ -66,16 +66,18 @@ def ask_changes(client: Client, account: Account, since: datetime, *, with_log: 
 
 
 def _contacts(client: Client, account: Account, first: Answer, since: str) -> list[Record]:
-    found, page = list(first.rows), first
-    while len(page.rows) >= MAX_ROWS:
-        (page,) = walks.ask(client, [contacts.read_page(account, len(found), since=since)])
-        found += page.rows
+    found, last = list(first.rows), first
+    while len(last.rows) >= MAX_ROWS:
+        offsets = [len(found) + MAX_ROWS * page for page in range(walks.PAGES)]
+        answers = walks.ask(client, [contacts.read_page(account, offset, since=since) for offset in offsets])
+        found += [record for answer in answers for record in answer.rows]
+        last = answers[-1]
     return found
 
 
 def _tasks(client: Client, account: Account, first: Answer, since: str) -> list[Record]:
     if len(first.rows) >= MAX_ROWS:
-        return [record for page in walks.walk_tasks(client, account, since=since) for record in page.records]
+        return [record for page in walks.walk_tasks(walks.Asking(client, lambda: 0), account, since=since) for record in page.records]
     ids = [record.id for record in first.rows]
     return rows.with_links(Kind.TASKS, first.rows, walks.ask(client, rows.ask_all_links(Kind.TASKS, ids))) if ids else []
 
