@@ -123,7 +123,7 @@ class Writer:
         try:
             self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
         except (NotFound, OutOfReach):
-            logger.debug("delete of %s, which is not offered: the device forgets it, the CRM keeps it", command.server_id)
+            logger.debug("delete of %s, which is not offered: the device forgets it, the CRM keeps it", ascii(command.server_id))
         self.own[command.server_id] = GONE
 
     def _fetch(self, command: ClientCommand) -> None:
@@ -152,6 +152,7 @@ class Writer:
             not command.instance_id
             and not is_outdated
             and command.data is not None
+            and (command.verb != "Add" or items.is_complete(self.kind, command.data))
             and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, meaning)
         )
         self.own[record.id] = Written(record.version, record.etag if same else "")
@@ -233,7 +234,7 @@ class Writer:
 
     def _refuse(self, command: ClientCommand, error: OfficeError) -> None:
         status = refusal(error)
-        logger.info("%s of %s refused: %s", command.verb, command.server_id or command.client_id, error)
+        logger.info("%s of %s refused: %s", command.verb, ascii(command.server_id or command.client_id), ascii(str(error)))
         self.sender.failed(command.server_id or command.client_id, 0, str(error))
         if command.verb == "Add":
             # The client drops its copy; 7 would make it look for the server's.

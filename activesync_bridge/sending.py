@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from activesync_bridge.items import Flavour
@@ -46,30 +46,23 @@ class Sender:
     def items(self, record_ids: Iterable[str]) -> dict[str, Encoded]:
         """Encoded children of ApplicationData of those of these records that the user may see."""
         office, identity, flavour = self.session.office, self.session.identity, self.flavour.key
-        offers = office.records.offers(identity, self.kind, record_ids)
+        visible = office.records.visible(identity, self.kind, record_ids)
         with office.store.reading() as tx:
-            kept = tx.fragments(identity.tenant, flavour, [offer.record_id for offer in offers])
-        found: dict[str, Encoded] = {}
+            kept = tx.fragments(identity.tenant, flavour, visible)
+        found = {record_id: Encoded(data) for record_id, (version, data) in kept.items() if version == visible[record_id].version}
+        missing = visible.keys() - found.keys()
         fresh: list[tuple[str, int, bytes]] = []
-        for offer in offers:
-            encoded = self._kept(offer, kept)
-            if encoded is None:
-                encoded = self._encoded(offer)
-                if encoded is None:
-                    continue
+        for offer in office.records.offers(identity, self.kind, missing) if missing else ():
+            encoded = self._encoded(offer)
+            if encoded is not None:
                 fresh.append((offer.record_id, offer.version, encoded.data))
                 self.passed.add(offer.record_id)
-            found[offer.record_id] = encoded
-            self.changes[offer.record_id] = offer.change
+                found[offer.record_id] = encoded
         if fresh:
-            with office.store.writing() as tx:
+            with office.store.writing(lasting=False) as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)
+        self.changes.update((record_id, member.change) for record_id, member in visible.items())
         return found
-
-    @staticmethod
-    def _kept(offer: Offer, kept: Mapping[str, tuple[int, bytes]]) -> Encoded | None:
-        version, data = kept.get(offer.record_id, (0, b""))
-        return Encoded(data) if version == offer.version else None
 
     def _encoded(self, offer: Offer) -> Encoded | None:
         try:

@@ -87,8 +87,11 @@ class Bridge:
         """Answer one HTTP request."""
         began = time.perf_counter()
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await read_body(scope, receive, self._max_body)
-        command, response = await self._respond(scope, headers, body, receive)
+        try:
+            body = await read_body(scope, receive, self._max_body)
+            command, response = await self._respond(scope, headers, body, receive)
+        except Oversize:
+            command, response = "oversize", Http(413, f"The body is larger than the {self._max_body} bytes that are accepted.".encode())
         if response is None:
             return
         seconds = time.perf_counter() - began
@@ -99,8 +102,6 @@ class Bridge:
     async def _respond(self, scope: Message, headers: Mapping[str, str], body: bytes | None, receive: Receive) -> tuple[str, Http | None]:
         if body is None:
             return "disconnected", None
-        if len(body) > self._max_body:
-            return "oversize", Http(413, f"The body is larger than the {self._max_body} bytes that are accepted.".encode())
         path = scope["path"]
         if autodiscover.serves(path):
             return "Autodiscover", await self._autodiscover(scope, headers, body)
@@ -114,7 +115,7 @@ class Bridge:
             await self._pool.run(sign_in)
         except OfficeError as error:
             return "sign-in", _http(answer(error, "", Version.V16_1))
-        return scope["method"], asked
+        return "OPTIONS" if scope["method"] == "OPTIONS" else "invalid", asked
 
     async def _command(self, request: Request, key: str, sign_in: Callable[[], Reader], body: bytes, receive: Receive) -> Http | None:
         """The answer to a command, None if the client went away while it waited; raises what sign-in raises."""
@@ -281,19 +282,25 @@ def address_of(scope: Message) -> str:
     return client[0] if client else ""
 
 
+class Oversize(Exception):
+    """A body is longer than is accepted."""
+
+
 async def read_body(scope: Message, receive: Receive, most: int) -> bytes | None:
-    """The body, cut off behind the limit; None if the client went away."""
+    """The body; None if the client went away. Raises Oversize as soon as it is known, not when all has been read."""
     told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if told.isdigit() and int(told) > most:
-        return b"\0" * (most + 1)
+        raise Oversize
     pieces: list[bytes] = []
     size, more = 0, True
-    while more and size <= most:
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
+        if size > most:
+            raise Oversize
         more = message.get("more_body", False)
     return b"".join(pieces)
 

@@ -51,6 +51,7 @@ class Session:
     request: Request
     options: Options
     announced: Announced
+    request_to_keep: str | None = None  # what an empty Sync will repeat, until it is saved with the state that it goes with
 
     @property
     def identity(self) -> Identity:

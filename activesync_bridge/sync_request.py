@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from activesync_bridge.folders import CLASSES
 from activesync_bridge.items import BodyPreference
 from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase
 from activesync_bridge.wbxml.element import Element
@@ -16,6 +17,7 @@ DEFAULT_WINDOW, MOST_WINDOW = 100, 512  # items; 0 and more than 512 mean 512 (R
 MOST_COMMANDS = 200  # of one request (R5642 ff.)
 MOST_COLLECTIONS = 64  # there are eight; a request that names more is answered with a limit
 FILTERS = range(9)
+BODY_PREFERENCE = (AirSyncBase.Type, AirSyncBase.TruncationSize, AirSyncBase.AllOrNone, AirSyncBase.Preview)  # in their order
 COMMANDS = {AirSync.Add: "Add", AirSync.Change: "Change", AirSync.Delete: "Delete", AirSync.Fetch: "Fetch"}
 
 
@@ -187,7 +189,7 @@ def _collection(element: Element) -> CollectionRequest:
     commands = element.first(AirSync.Commands)
     changes = element.first(AirSync.GetChanges)
     wants = key != "0" if changes is None else changes.text.strip() in ("", "1")
-    options = element.first(AirSync.Options)
+    options = _options(element, collection_id)
     supported = element.first(AirSync.Supported)
     parsed = tuple(_command(one) for one in commands.children) if commands else ()
     if key == "0" and (parsed or (changes is not None and wants)):
@@ -207,6 +209,14 @@ def _collection(element: Element) -> CollectionRequest:
     )
 
 
+def _options(element: Element, collection_id: str) -> Element | None:
+    """The Options of the collection's own class (R3600: a second block is for the text messages among a folder's mails). Raises Malformed."""
+    found = [one for one in element.all(AirSync.Options) if one.text_of(AirSync.Class) in ("", CLASSES.get(collection_id, ""))]
+    if len(found) > 1:
+        raise Malformed(Status.PROTOCOL_ERROR)  # R930
+    return found[0] if found else None
+
+
 def filter_type(options: Element | None) -> int | None:
     """The FilterType of an Options element; raises Malformed."""
     found = options.first(AirSync.FilterType) if options else None
@@ -219,16 +229,19 @@ def filter_type(options: Element | None) -> int | None:
 
 
 def body_preferences(options: Element) -> dict[int, BodyPreference]:
-    """By body type; a type given twice is an error ([MS-ASAIRS] R348, R349). Raises Malformed."""
+    """By body type; a type given twice, or children in another order, are errors ([MS-ASAIRS] R348, R349). Raises Malformed."""
     found: dict[int, BodyPreference] = {}
     for preference in options.all(AirSyncBase.BodyPreference):
+        order = [BODY_PREFERENCE.index(child.tag) for child in preference.children if child.tag in BODY_PREFERENCE]
+        if order != sorted(set(order)):
+            raise Malformed(Status.PROTOCOL_ERROR)
         kind = preference.first(AirSyncBase.Type)
         size = preference.first(AirSyncBase.TruncationSize)
         if kind is None or _number(kind) in found:
             raise Malformed(Status.PROTOCOL_ERROR)
         found[_number(kind)] = BodyPreference(
             truncation_size=None if size is None else _number(size),
-            # R294: AllOrNone means something only together with a size.
+            # [MS-ASAIRS] R75: AllOrNone means something only together with a size.
             all_or_none=size is not None and preference.text_of(AirSyncBase.AllOrNone).strip() == "1",
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import socket
 import ssl
@@ -48,10 +49,10 @@ class Running:
         assert status == done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def start(self, *words: str) -> None:
-        """Serve with further options, and wait for the first answer."""
+    def start(self, *words: str, serve: tuple[str, ...] = ("radicale_onoffice.cli", "serve")) -> None:
+        """Serve with further options, and wait for the first answer. ``serve`` names the module that serves, and its command."""
         log = (self.directory / "server.log").open("ab")
-        program = [sys.executable, "-m", "radicale_onoffice.cli", "serve", "--config", str(self.config), "--port", str(self.port), *words]
+        program = [sys.executable, "-m", *serve, "--config", str(self.config), "--port", str(self.port), *words]
         self.process = subprocess.Popen(program, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
@@ -62,6 +63,13 @@ class Running:
                 assert self.process.poll() is None, (self.directory / "server.log").read_text()
                 time.sleep(0.05)
         raise AssertionError("The server did not answer.")
+
+    def beside(self, *words: str, serve: tuple[str, ...]) -> Running:
+        """Another process over the same configuration and database, on a port of its own."""
+        other = copy.copy(self)
+        other.port, other.process = free_port(), None
+        other.start(*words, serve=serve)
+        return other
 
     def kill(self) -> None:
         assert self.process is not None

@@ -19,13 +19,14 @@ RULES = {
     "radicale_onoffice/core": ({CORE, "phonenumbers", "dateutil"}, False),
     "radicale_onoffice/formats": ({CORE, "radicale_onoffice.formats", "dateutil"}, False),
     "radicale_onoffice/stores": ({CORE, "radicale_onoffice.stores", "sqlalchemy", "alembic", "cattrs"}, True),
-    "radicale_onoffice/crm": ({CORE, "radicale_onoffice.crm"}, True),
+    "radicale_onoffice/crm": ({CORE, "radicale_onoffice.crm", "httpx"}, True),
     "activesync_bridge/wbxml": ({"activesync_bridge.wbxml"}, False),
     "activesync_bridge/items": (
         {
             "activesync_bridge.wbxml",
             "activesync_bridge.items",
             "activesync_bridge.versions",
+            "radicale_onoffice.__version__",
             CORE,
             "radicale_onoffice.formats",  # an item is a second syntax of the stored DAV object
             "PIL",
@@ -34,6 +35,9 @@ RULES = {
     ),
     "activesync_bridge/commands": ({"activesync_bridge", CORE}, False),
 }
+# onOffice's protocol and field tables, which only translate: these of crm/onoffice do I/O
+ONOFFICE, ONOFFICE_IO = "radicale_onoffice/crm/onoffice", {"client.py", "tenants.py"}
+MAY_TALK_TO_ONOFFICE = {f"{ONOFFICE}/client.py"}
 MAY_NAME_RADICALE = {f"radicale_onoffice/{name}.py" for name in ("storage", "auth", "rights", "web", "asgi")}
 MAX_FUNCTION, MAX_FILE = 60, 500  # lines
 LONG_FILES = {"activesync_bridge/wbxml/codepages.py"}  # a table of numbers
@@ -72,7 +76,16 @@ def test_a_layer_imports_only_inwards(layer):
     assert [] == wrong
 
 
-@pytest.mark.parametrize("layer", ["radicale_onoffice/core", "radicale_onoffice/formats"])
+def test_onoffice_is_translated_without_io():
+    """Protocol and tables name neither HTTP nor a clock; one file opens connections."""
+    translating = [path for path in sources(ONOFFICE) if path.name not in ONOFFICE_IO]
+    wrong = [f"{path.name} imports {name}" for path in translating for name in imports(path) if name.split(".")[0] in IO | {"httpx"}]
+    assert [] == wrong
+    talking = {str(path.relative_to(ROOT)) for path in sources("radicale_onoffice/crm") if any(within(n, {"httpx"}) for n in imports(path))}
+    assert MAY_TALK_TO_ONOFFICE == talking
+
+
+@pytest.mark.parametrize("layer", ["radicale_onoffice/core", "radicale_onoffice/formats", ONOFFICE])
 def test_time_is_an_argument(layer):
     """No layer that decides asks a clock."""
     wrong = [

@@ -13,6 +13,9 @@ from activesync_bridge.items import tasks as eas_tasks
 from radicale_onoffice import errors as dav_errors
 from radicale_onoffice.core import errors
 from radicale_onoffice.core.model import VALUE_TYPES, Kind
+from radicale_onoffice.crm.onoffice import appointments as crm_appointments
+from radicale_onoffice.crm.onoffice import contacts as crm_contacts
+from radicale_onoffice.crm.onoffice import tasks as crm_tasks
 from radicale_onoffice.formats import appointments, contacts, tasks
 
 TABLES = {
@@ -24,6 +27,11 @@ EAS_TABLES = {
     Kind.CONTACTS: (eas_contacts.FIELDS, eas_contacts.UNMAPPED),
     Kind.APPOINTMENTS: (eas_appointments.FIELDS, eas_appointments.UNMAPPED),
     Kind.TASKS: (eas_tasks.FIELDS, eas_tasks.UNMAPPED),
+}
+CRM_TABLES = {
+    Kind.CONTACTS: (crm_contacts.FIELDS, crm_contacts.UNMAPPED),
+    Kind.APPOINTMENTS: (crm_appointments.FIELDS, crm_appointments.UNMAPPED),
+    Kind.TASKS: (crm_tasks.FIELDS, crm_tasks.UNMAPPED),
 }
 
 
@@ -48,6 +56,18 @@ def test_every_field_is_an_element_or_has_a_reason(kind):
     assert all(reason.strip() for reason in unmapped.values())
     tags = [tag for row in rows for tag in row.tags]
     assert len(tags) == len(set(tags))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_field_is_onoffices_or_has_a_reason(kind):
+    """Nor for onOffice: each stands in one row, and what is not written or not mapped says why."""
+    rows, unmapped = CRM_TABLES[kind]
+    mapped = [name for row in rows for name in row.fields]
+    assert sorted(mapped) == sorted({field.name for field in fields(VALUE_TYPES[kind])} - set(unmapped))
+    assert all(row.reason.strip() for row in rows if row.dump is None)
+    assert all(reason.strip() for reason in unmapped.values())
+    keys = [key for row in rows for key in (*row.keys, *row.relations)]
+    assert len(keys) == len(set(keys))
 
 
 def test_every_error_of_the_core_has_an_answer():

@@ -10,10 +10,10 @@ The five mail folders are always there and always empty: Android drops an accoun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from activesync_bridge.folders import KIND_FOLDERS, MAIL_FOLDERS
 from activesync_bridge.session import Answer, Session
@@ -192,7 +192,18 @@ def offered(tx: Transaction, who: Reader) -> tuple[Folder, ...]:
         Folder(kind.value, folders.properties(who, kind, tx.folder_properties(who.identity, kind))["display_name"], KIND_FOLDERS[kind])
         for kind in folders.offered_kinds(who)
     ]
-    return (*mail, *kinds)
+    return _named_apart([*mail, *kinds])
+
+
+def _named_apart(found: Iterable[Folder]) -> tuple[Folder, ...]:
+    """The folders with no name twice (R2198): users give names of their own."""
+    taken: dict[str, Folder] = {}
+    for folder in found:
+        name, number = folder.name, 2
+        while name in taken:
+            name, number = f"{folder.name} ({number})", number + 1
+        taken[name] = folder._replace(name=name)
+    return tuple(taken.values())
 
 
 def load(tx: Transaction, device: Device) -> State:
@@ -200,8 +211,11 @@ def load(tx: Transaction, device: Device) -> State:
     stored = tx.sync_state(device.identity, device.id, HIERARCHY)
     if stored is None:
         return State()
-    data = json.loads(stored[0])
-    return State(data["number"], _generation(data["current"]), _generation(data["previous"]))
+    try:
+        data = json.loads(stored[0])
+        return State(data["number"], _generation(data["current"]), _generation(data["previous"]))
+    except (ValueError, KeyError, TypeError):
+        return State()
 
 
 def is_current(session: Session) -> bool:
@@ -217,12 +231,10 @@ def knows(tx: Transaction, device: Device, key: str) -> bool:
     return key != ROOT and any(one is not None and one.key == key for one in (state.current, state.previous))
 
 
-def _generation(data: Sequence[object] | None) -> Generation | None:
+def _generation(data: tuple[str, list[list[Any]]] | None) -> Generation | None:
     if data is None:
         return None
     key, rows = data
-    assert isinstance(key, str)
-    assert isinstance(rows, list)
     return Generation(key, tuple(Folder(*row) for row in rows))
 
 

@@ -17,6 +17,7 @@ from radicale_onoffice.core.errors import BadRequest, CursorInvalid
 from radicale_onoffice.core.folders import offered_kinds
 
 SUCCESS, BAD_COLLECTION, NOT_PRIMED, BAD_KEY = "1", "2", "3", "4"  # [MS-ASCMD] 2.2.3.177.7
+BAD_FILTER = str(Common.SERVER_ERROR.value)  # R3009 ff.; before 14.0 there are no such numbers
 MOST_COLLECTIONS = 1000  # R5647: more are answered with status 103
 UNBOUNDED = 1 << 30
 
@@ -79,6 +80,6 @@ def _estimate(session: Session, asked: Asked) -> tuple[str, int]:
         scope = scope_of(kind, sticky.filter if asked.filter is None else asked.filter)
         return SUCCESS, len(exchange.plan(session, kind, opened.generation, scope, room=UNBOUNDED).steps)
     except BadRequest:
-        return BAD_COLLECTION, 0
+        return (BAD_FILTER if session.version >= Version.V14_0 else BAD_COLLECTION), 0
     except CursorInvalid:
         return BAD_KEY, 0

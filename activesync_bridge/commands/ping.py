@@ -65,7 +65,9 @@ def handle(session: Session, body: Element | None) -> Answer:
     if seconds is not None and not (seconds.text.isascii() and seconds.text.isdigit() and len(seconds.text) < 10):
         return _answer_with(SYNTAX)
     heartbeat = int(seconds.text) if seconds is not None else device.heartbeat
-    ids = tuple(dict.fromkeys(one.text_of(Ping.Id) for one in folders.all(Ping.Folder))) if folders is not None else device.ping_folders
+    ids = tuple(one.text_of(Ping.Id) for one in folders.all(Ping.Folder)) if folders is not None else device.ping_folders
+    if len(set(ids)) < len(ids):
+        return _answer_with(SYNTAX)  # R6699
     if not heartbeat or not ids:
         return _answer_with(MISSING)
     least, most = session.options.min_heartbeat, session.options.max_heartbeat
@@ -74,7 +76,7 @@ def handle(session: Session, body: Element | None) -> Answer:
     if len(ids) > MOST_FOLDERS:
         return _answer_with(TOO_MANY, Element(Ping.MaxFolders, str(MOST_FOLDERS)))
     if (heartbeat, ids) != (device.heartbeat, device.ping_folders):
-        # R335: kept, so that a Ping without a body means the same, also after a restart.
+        # R5632: kept, so that a Ping without a body means the same, also after a restart.
         session.device = session.office.devices.update(session.identity, device.id, heartbeat=heartbeat, ping_folders=ids)
     return resume(session, PingRequest(heartbeat, ids), may_wait=True)
 
@@ -108,7 +110,7 @@ def _news(session: Session, kind: Kind) -> tuple[str, Cursor, bool] | None:
     Android pings before the first Sync, iOS folders that it does not synchronise: there is nothing to tell of them.
     """
     stored, _ = load_state(session, kind)
-    if stored is None or stored.current.cursor is None:
+    if stored is None:
         return None
     scope = stored.current.scope
     newest = session.office.feeds.cursor(session.identity, kind, scope)

@@ -23,7 +23,8 @@ from activesync_bridge.wbxml.writer import encode, encode_children
 from radicale_onoffice.core.errors import BadRequest, Conflict, CursorInvalid, GateClosed
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.folders import offered_kinds
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Device, Kind
+from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
 MAIL_KEY = "1"  # mail folders are empty for ever: their one key says it all
@@ -50,7 +51,12 @@ def handle(session: Session, body: Element | None) -> Answer:
     has_commands = any(collection.commands for collection in request.collections)
     if body is not None:
         _cache(session, body, keep=not has_commands)
-    return _answer(session, request, may_wait=not has_commands)
+    answer = _answer(session, request, may_wait=not has_commands)
+    if session.request_to_keep is not None:
+        with session.office.store.writing() as tx:
+            device = _save_request(session, tx)
+        _saved(session, device)
+    return answer
 
 
 def resume(session: Session, asked: object, *, may_wait: bool) -> Answer:
@@ -95,10 +101,25 @@ def _cached(session: Session) -> SyncRequest:
 
 
 def _cache(session: Session, body: Element, *, keep: bool) -> None:
-    """R666, R674: a request with a body replaces the cached one; one with commands is not to be repeated."""
+    """R666, R674: a request with a body replaces the cached one; one with commands is not to be repeated.
+
+    It is saved with the state of a collection if one is saved, because a commit is the most expensive part of a request.
+    """
     text = encode(body).hex() if keep and body.first(AirSync.Partial) is None else session.device.sync_request if keep else ""
     if text != session.device.sync_request:
-        session.device = session.office.devices.update(session.identity, session.device.id, sync_request=text)
+        session.request_to_keep = text
+
+
+def _save_request(session: Session, tx: Transaction) -> Device | None:
+    """The device with the request to keep in it; None if that is saved already."""
+    text = session.request_to_keep
+    return None if text is None else session.office.devices.update_in(tx, session.identity, session.device.id, sync_request=text)
+
+
+def _saved(session: Session, device: Device | None) -> None:
+    """The transaction has been committed."""
+    if device is not None:
+        session.device, session.request_to_keep = device, None
 
 
 def _completed(session: Session, request: SyncRequest) -> SyncRequest:
@@ -274,3 +295,5 @@ def _save(session: Session, kind: Kind, state: State, answer: bytes, *, expect: 
             raise Conflict(None, None)
         tx.save_sync_state(identity, device_id, kind.value, sync_state.dump(state), answer)
         tx.prune_client_ids(identity, device_id, kind.value, state.current.number - sync_state.KEPT_NUMBERS)
+        device = _save_request(session, tx)
+    _saved(session, device)

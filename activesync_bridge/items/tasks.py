@@ -6,7 +6,7 @@ sent, because clients read different ones. A coarser value that comes back (impo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -233,6 +233,26 @@ DAYS: Final = ("SU", "MO", "TU", "WE", "TH", "FR", "SA")
 FREQUENCIES: Final[Mapping[str, str]] = {"0": "DAILY", "1": "WEEKLY", "2": "MONTHLY", "3": "MONTHLY", "5": "YEARLY", "6": "YEARLY"}
 
 
+BOUNDS: Final[Mapping[int, Collection[int]]] = {
+    Tasks.DayOfMonth: range(1, 32),  # R525
+    Tasks.DayOfWeek: range(1, 128),  # R141
+    Tasks.FirstDayOfWeek: range(7),  # R170, R171
+    Tasks.WeekOfMonth: range(1, 6),  # R317
+    Tasks.MonthOfYear: range(1, 13),  # R210
+    Tasks.CalendarType: (*range(13), 14, 15, 20),  # R84
+    Tasks.IsLeapMonth: range(2),  # R201
+    Tasks.Regenerate: range(2),  # R4221
+    Tasks.DeadOccur: range(2),
+}
+
+
+def _demand_bounds(recurrence: Element) -> None:
+    for child in recurrence.children:
+        word = child.text.strip()
+        if child.tag in BOUNDS and word and not (word.isascii() and word.isdigit() and len(word) < 6 and int(word) in BOUNDS[child.tag]):
+            raise BadRequest(f"{child.name} cannot be {word[:20]!r}.")
+
+
 def _number(recurrence: Element, tag: int, most: int) -> int:
     """A child's number from 1, 0 if it is absent; raises BadRequest."""
     word = recurrence.text_of(tag).strip()
@@ -253,6 +273,7 @@ def rule_of(recurrence: Element) -> str:
     moment(recurrence.text_of(Tasks.Start))
     if kind in ("0", "1") and recurrence.first(Tasks.CalendarType) is not None:
         raise BadRequest("A CalendarType belongs to monthly and yearly recurrences only.")
+    _demand_bounds(recurrence)
     if recurrence.text_of(Tasks.DeadOccur).strip() == "1":
         return ""
     mask = _number(recurrence, Tasks.DayOfWeek, 127)

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from radicale_onoffice import asgi, wiring
 from radicale_onoffice.core.errors import OfficeError
@@ -92,12 +93,17 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str, empty:
     elif not rows:
         out.print(empty)
     else:
-        table = Table(title=title, title_justify="left")
+        table = Table(title=_plain(title), title_justify="left")
         for name in rows[0]:
             table.add_column(name)
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(_plain(_cell(value)) for value in row.values()))
         out.print(table)
+
+
+def _plain(text: str) -> Text:
+    """What others wrote, as it stands: neither markup nor a terminal's control sequence."""
+    return Text("".join(character if character.isprintable() or character == "\n" else "?" for character in text))
 
 
 def _cell(value: Any) -> str:

@@ -127,10 +127,10 @@ class Feeds:
         with self._store.reading() as tx:
             return frozenset(self.visible(tx, reader(tx, identity), kind, list(record_ids)))
 
-    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> set[str]:
-        """Those of these records that concern the reader and are not kept back, in or out of the window."""
+    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> dict[str, Member]:
+        """Those of these records that concern the reader and are not kept back, in or out of the window, by id."""
         members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
-        return {member.record_id for member in members if self.is_offerable(who, kind, member)}
+        return {member.record_id: member for member in members if self.is_offerable(who, kind, member)}
 
     def listing(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> Sequence[Offer]:
         """All that is offered now, in the stored form."""

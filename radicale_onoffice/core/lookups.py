@@ -12,7 +12,7 @@ from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.model import Actor, Base, HistoryLine, Identity, Kind, Leftovers, Record, Value
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Offer, Rendered, Renderer, Store, Transaction
+from radicale_onoffice.core.ports import Member, Offer, Rendered, Renderer, Store, Transaction
 
 
 class Lookups:
@@ -63,6 +63,11 @@ class Lookups:
         """The stored forms of those of these records that this reader may see, in or out of the window, by id."""
         with self._store.reading() as tx:
             return tx.offers(identity, kind, self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids)))
+
+    def visible(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> dict[str, Member]:
+        """Those of these records that this reader may see, in or out of the window, by id: for who may have the rest already."""
+        with self._store.reading() as tx:
+            return self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids))
 
     def base(self, tenant: str, record_id: str, change: int = 0, *, by: Actor | None = None) -> Base | None:
         """What a device had of a record if it was up to date at that change number; None if nothing is kept.

@@ -5,10 +5,11 @@ An adapter that would have to answer "not supported" to one of these methods mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -75,6 +76,8 @@ class Member(NamedTuple):
     recurring: bool
     mark: str  # Summary.mark
     owner: str  # Summary.owner
+    version: int = 0
+    change: int = 0  # the tenant's change number at this version
 
 
 class Offer(NamedTuple):
@@ -90,7 +93,6 @@ class Offer(NamedTuple):
     ends: int
     recurring: bool
     modified: int  # POSIX seconds
-    change: int = 0  # the tenant's change number at this version, where it was asked for by id
 
 
 class Summary(NamedTuple):
@@ -246,12 +248,41 @@ class Transaction(Protocol):
     def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
         """Stored forms of the live entries (of these names, or all), in name order."""
 
+    # ---- a CRM that is elsewhere
+    def link(self, tenant: str, record_id: str) -> Link | None: ...
+    def linked(self, tenant: str, kind: Kind, crm_ids: Iterable[str]) -> Mapping[str, tuple[str, Link]]:
+        """Record id and link by the CRM's id, of those that are known."""
+
+    def links(self, tenant: str, kind: Kind) -> Mapping[str, str]:
+        """Record ids by the CRM's ids, all of a kind that are not deleted: for a sweep."""
+
+    def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None: ...
+    def mirror_state(self, tenant: str, name: str) -> str | None:
+        """What the mirror remembers under a name, as JSON."""
+
+    def save_mirror_state(self, tenant: str, name: str, text: str | None) -> None: ...
+    def lease(self, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        """Take or renew a lease that nobody else holds at ``now``; True if it is the holder's until then."""
+
+    def end_lease(self, name: str, holder: str) -> None: ...
+    def add_errand(self, errand: Errand) -> int:
+        """Keep a write that the CRM is to get; returns its number. Numbers grow."""
+
+    def errands(self, tenant: str) -> Sequence[Errand]:
+        """All that are not done, by number."""
+
+    def save_errand(self, errand: Errand) -> None: ...
+    def remove_errand(self, number: int) -> None: ...
+
     # ---- devices
     def device(self, identity: Identity, device_id: str, *, lock: bool = False) -> Device | None:
         """The device; with ``lock`` nobody else changes it until commit."""
 
     def devices(self, tenant: str, user: str | None = None) -> Sequence[Device]:
         """A tenant's or a user's devices, by user and id."""
+
+    def users_of_device(self, tenant: str, device_id: str) -> Sequence[str]:
+        """Logins that have a device of this id, in order: they may share one, or one was sold."""
 
     def save_device(self, device: Device) -> None: ...
     def remove_device(self, identity: Identity, device_id: str) -> bool:
@@ -312,15 +343,68 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Link(NamedTuple):
+    """How a record is called in a CRM that is elsewhere, and what it was like there when it was last read.
+
+    ``stamp`` is the CRM's own mark of its last change, ``digest`` one of all that was read.
+    """
+
+    crm_id: str
+    stamp: str = ""
+    digest: str = ""
+
+
+class ErrandState(StrEnum):
+    """How far a write has come on its way to the CRM."""
+
+    WAITING = "waiting"  # committed here, to be sent when the CRM is back
+    SENT = "sent"  # perhaps done: whether it was is found out by reading, before anything of the record is sent again
+    REFUSED = "refused"  # the CRM said no, ``reason`` tells why; the administrator decides
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A write that a CRM elsewhere is to get, kept so that neither a crash nor an outage loses or repeats it.
+
+    ``before`` is None for a new record, ``after`` for one to be deleted.
+    """
+
+    number: int = 0
+    actor: Actor
+    kind: Kind
+    record_id: str
+    before: Value | None
+    after: Value | None
+    state: ErrandState
+    at: datetime
+    tries: int = 0
+    reason: str = ""
+
+
+class Held(NamedTuple):
+    """What the CRM holds after a write; ``link`` is saved with the record, None if the store is the CRM."""
+
+    value: Value
+    link: Link | None = None
+
+
+class Found(NamedTuple):
+    """A record that was read in a CRM elsewhere: its link, and what its value is on top of the one that is stored (None: of none)."""
+
+    link: Link
+    value: Callable[[Value | None], Value]
+
+
 class Crm(Protocol):
     """The CRM behind the store. Called before the commit and outside of any transaction; may raise UpstreamDown or Refused.
 
-    ``create``/``update`` return the value as the CRM now holds it.
+    ``update`` and ``delete`` raise Conflict if the CRM's own record has changed since it was adopted; it has been adopted anew then, so that
+    a write that carries no expected version is merged and tried again.
     """
 
     def new_id(self, tenant: str, kind: Kind) -> str: ...
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Value: ...
-    def update(self, actor: Actor, record: Record, value: Value) -> Value: ...
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held: ...
+    def update(self, actor: Actor, record: Record, value: Value) -> Held: ...
     def delete(self, actor: Actor, record: Record) -> None: ...
 
 

@@ -32,7 +32,7 @@ from radicale_onoffice.core.model import (
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, Found, Held, Link, Renderer, Store, Summary, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Commit:
     name: str
     action: str
     deleted: bool = False
+    link: Link | None = None
 
 
 class Records(Lookups):
@@ -131,17 +132,18 @@ class Records(Lookups):
                     also(tx, current)
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
-        value = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
+        held = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
         commit = Commit(
             actor=actor,
             kind=kind,
             record=current,
             record_id=new_id,
-            value=value,
+            value=held.value,
             leftovers=leftovers,
             uid=current.uid if current else (uid or new_id),
             name=name or (current.name if current else ""),
             action="changed" if current else "created",
+            link=held.link,
         )
         apart = self._split_off(outcome.stand_alone, commit, who)
         with self._store.writing() as tx:
@@ -221,9 +223,9 @@ class Records(Lookups):
         if left is None:
             self._delete(actor, record)
             return
-        value = self._crm.update(actor, record, left)
+        held = self._crm.update(actor, record, left)
         with self._store.writing() as tx:
-            self._commit(tx, self._next(actor, record, value, record.leftovers, "changed"), who)
+            self._commit(tx, self._next(actor, record, held, record.leftovers, "changed"), who)
 
     # --------------------------------------------- changes on the CRM's side
 
@@ -252,13 +254,14 @@ class Records(Lookups):
         if current and current.value == value and kept == current.leftovers:
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
-        value = self._crm.update(actor, current, value) if current else self._crm.create(actor, kind, new_id, value)
+        held = self._crm.update(actor, current, value) if current else self._crm.create(actor, kind, new_id, value)
         commit = Commit(
             actor=actor,
             kind=kind,
             record=current,
             record_id=new_id,
-            value=value,
+            value=held.value,
+            link=held.link,
             leftovers=kept,
             uid=current.uid if current else (uid or new_id),
             name=current.name if current else (name or ""),
@@ -279,27 +282,96 @@ class Records(Lookups):
             line = next((line for line in tx.history(actor.identity.tenant, record_id) if line.version == version), None)
         if record is None or line is None:
             raise NotFound(f"Version {version} of record {record_id!r} is not kept; `record history` lists what is.")
-        value = self._crm.update(actor, record, line.value)
+        held = self._crm.update(actor, record, line.value)
         with self._store.writing() as tx:
-            return self._commit(tx, self._next(actor, record, value, line.leftovers, "restored"), who)
+            return self._commit(tx, self._next(actor, record, held, line.leftovers, "restored"), who)
+
+    # ------------------------------------------- what the CRM has elsewhere
+
+    def adopt(self, actor: Actor, kind: Kind, held: Held, *, record_id: str | None = None) -> Record:
+        """Store what a CRM elsewhere has, without telling it; equal to what is stored, only the link is saved. Raises NotFound, Conflict."""
+        assert held.link is not None
+        value, tenant = rules.normalise(held.value), actor.identity.tenant
+        with self._store.writing() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            current = tx.record(tenant, record_id) if record_id else None
+            if record_id and current is None:
+                raise NotFound(f"There is no record {record_id!r}.")
+            if current is not None and current.value == value and not current.deleted:
+                tx.save_link(tenant, kind, current.id, held.link)
+                return current
+            return self._commit(tx, self._adoption(actor, kind, current, Held(value, held.link)), who)
+
+    def adopt_all(self, actor: Actor, kind: Kind, found: Sequence[Found], *, since: int, also: Callable[[Transaction], None]) -> list[str]:
+        """``adopt`` for many records in one commit, in which ``also`` is called, too.
+
+        ``since`` is the tenant's change number when the CRM was asked. What changed here after that, what has an errand on its way, and what
+        may be a record that is just being made from here, is left alone: the CRM's ids of these are returned, to be read again. Raises
+        Conflict.
+        """
+        tenant, again = actor.identity.tenant, list[str]()
+        with self._store.writing() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            known = tx.linked(tenant, kind, [one.link.crm_id for one in found])
+            errands = tx.errands(tenant)
+            being_made = any(errand.kind is kind and errand.before is None for errand in errands)
+            on_the_way = {errand.record_id for errand in errands}
+            for one in found:
+                record_id = known[one.link.crm_id][0] if one.link.crm_id in known else None
+                current = tx.record(tenant, record_id) if record_id else None
+                if being_made if current is None else (current.change > since or current.id in on_the_way):
+                    again.append(one.link.crm_id)
+                    continue
+                value = rules.normalise(one.value(current.value if current else None))
+                if current is not None and current.value == value and not current.deleted:
+                    tx.save_link(tenant, kind, current.id, one.link)
+                else:
+                    self._commit(tx, self._adoption(actor, kind, current, Held(value, one.link)), who)
+            also(tx)
+        return again
+
+    def _adoption(self, actor: Actor, kind: Kind, current: Record | None, held: Held) -> Commit:
+        if current is not None:
+            return self._next(actor, current, held, current.leftovers, "changed")
+        new_id = self._crm.new_id(actor.identity.tenant, kind)
+        return Commit(
+            actor=actor,
+            kind=kind,
+            record=None,
+            record_id=new_id,
+            value=held.value,
+            leftovers=Leftovers(),
+            uid=new_id,
+            name="",
+            action="created",
+            link=held.link,
+        )
+
+    def drop(self, actor: Actor, record_id: str) -> None:
+        """Store that a CRM elsewhere does not have a record any more. Raises NotFound."""
+        record = self.get(actor.identity.tenant, record_id)
+        with self._store.writing() as tx:
+            commit = self._next(actor, record, Held(record.value), record.leftovers, "deleted")
+            self._commit(tx, replace(commit, deleted=True), reader_of_tenant(tx, actor.identity))
 
     def _delete(self, actor: Actor, record: Record) -> None:
         self._crm.delete(actor, record)
         with self._store.writing() as tx:
             who = reader_of_tenant(tx, actor.identity)
-            commit = self._next(actor, record, record.value, record.leftovers, "deleted")
+            commit = self._next(actor, record, Held(record.value), record.leftovers, "deleted")
             self._commit(tx, replace(commit, deleted=True), who)
 
     # -------------------------------------------------------------- commit
 
     @staticmethod
-    def _next(actor: Actor, record: Record, value: Value, leftovers: Leftovers, action: str) -> Commit:
+    def _next(actor: Actor, record: Record, held: Held, leftovers: Leftovers, action: str) -> Commit:
         return Commit(
             actor=actor,
             kind=record.kind,
             record=record,
             record_id=record.id,
-            value=value,
+            value=held.value,
+            link=held.link,
             leftovers=leftovers,
             uid=record.uid,
             name=record.name,
@@ -334,6 +406,8 @@ class Records(Lookups):
             deleted=commit.deleted,
         )
         tx.save_record(record, summary._replace(audience=frozenset()) if commit.deleted else summary, commit.action, commit.actor)
+        if commit.link is not None:
+            tx.save_link(tenant, commit.kind, record.id, commit.link)
         if commit.name and commit.name != name:
             tx.save_alias(commit.actor.identity, commit.kind, commit.name, record.id)
         return record
@@ -355,13 +429,15 @@ class Records(Lookups):
         for uid, (_, value, leftovers) in zip(uids, stand_alone, strict=True):
             if uid not in known:
                 new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
+                held = self._crm.create(series.actor, Kind.APPOINTMENTS, new_id, value)
                 found.append(
                     Commit(
                         actor=series.actor,
                         kind=Kind.APPOINTMENTS,
                         record=None,
                         record_id=new_id,
-                        value=self._crm.create(series.actor, Kind.APPOINTMENTS, new_id, value),
+                        value=held.value,
+                        link=held.link,
                         leftovers=leftovers,
                         uid=uid,
                         name="",

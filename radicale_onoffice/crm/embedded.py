@@ -6,6 +6,7 @@ import secrets
 import time
 
 from radicale_onoffice.core.model import Actor, Kind, Record, Value
+from radicale_onoffice.core.ports import Held
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads as a digit
 
@@ -22,13 +23,13 @@ class Embedded:
         """Milliseconds since 1970 and 40 random bits: never reused, and new records sort last."""
         return encoded(time.time_ns() // 1_000_000, 9) + encoded(secrets.randbits(40), 8)
 
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Value:
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held:
         """Nothing is changed on the way."""
-        return value
+        return Held(value)
 
-    def update(self, actor: Actor, record: Record, value: Value) -> Value:
+    def update(self, actor: Actor, record: Record, value: Value) -> Held:
         """Nothing is changed on the way."""
-        return value
+        return Held(value)
 
     def delete(self, actor: Actor, record: Record) -> None:
         """Nobody else is to be told."""

@@ -60,7 +60,18 @@ CONCERNS = exists().where(
     audience.c.active.is_(True),
 )
 MEMBERS = (
-    select(records.c.id, NAME, records.c.etag, records.c.starts, records.c.ends, records.c.recurring, records.c.mark, records.c.owner)
+    select(
+        records.c.id,
+        NAME,
+        records.c.etag,
+        records.c.starts,
+        records.c.ends,
+        records.c.recurring,
+        records.c.mark,
+        records.c.owner,
+        records.c.version,
+        records.c.change,
+    )
     .select_from(records.outerjoin(aliases, ALIAS))
     .where(records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.deleted.is_(False), CONCERNS)
     .order_by(records.c.id)
@@ -79,7 +90,6 @@ OFFERS = (
         records.c.ends,
         records.c.recurring,
         records.c.modified,
-        records.c.change,
     )
     .select_from(records.outerjoin(aliases, ALIAS))
     .where(records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.deleted.is_(False))
@@ -212,7 +222,7 @@ def _row_of(record: Record, summary: Summary) -> dict[str, Any]:
 
 
 def _offer(row: Sequence[Any]) -> Offer:
-    return Offer(*row[:9], row[9] // 1_000_000, row[10])
+    return Offer(*row[:9], row[9] // 1_000_000)
 
 
 class RecordsPart(Part):

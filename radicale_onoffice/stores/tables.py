@@ -165,6 +165,56 @@ history = Table(
     Index(None, "at"),
 )
 
+# How records are called in a CRM that is elsewhere, and what they were like when last read.
+links = Table(
+    "links",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("crm_id", Text, primary_key=True),
+    Column("record_id", Text, nullable=False),
+    Column("stamp", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    UniqueConstraint("tenant", "record_id"),
+)
+
+mirror_states = Table(
+    "mirror_states",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+# Writes that a CRM elsewhere is to get, or has perhaps got.
+errands = Table(
+    "errands",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("tenant", Text, nullable=False),
+    Column("login", Text, nullable=False),
+    Column("face", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("state", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "tenant", "number"),
+    sqlite_autoincrement=True,
+)
+
 feeds = Table(
     "feeds",
     metadata,

@@ -6,11 +6,12 @@ from sqlalchemy import Connection
 
 from radicale_onoffice.stores.accounts import AccountsPart
 from radicale_onoffice.stores.devices import DevicesPart
+from radicale_onoffice.stores.elsewhere import ElsewherePart
 from radicale_onoffice.stores.feeds import FeedsPart
 from radicale_onoffice.stores.records import RecordsPart
 
 
-class SqlTransaction(AccountsPart, RecordsPart, FeedsPart, DevicesPart):
+class SqlTransaction(AccountsPart, RecordsPart, FeedsPart, DevicesPart, ElsewherePart):
     """ports.Transaction over one SQLAlchemy connection."""
 
     def __init__(self, connection: Connection):

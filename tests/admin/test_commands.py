@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radicale_onoffice import asgi, cli, demo, manual, wiring
+from radicale_onoffice.admin import console
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Failure, Identity, Kind
@@ -242,6 +243,15 @@ def test_phones_are_listed_with_their_state_and_failures(phone):
     assert {**expected, "state": "allowed", "failures": 1} == row
     assert "Pixel 9" in phone("device", "list", "--user", "anna").output
     assert [] == loaded(phone("device", "list", "--tenant", "other", "--json"))
+
+
+def test_what_others_wrote_is_shown_as_it_stands(capsys):
+    """A name can hold neither Rich's markup nor a terminal's control sequence."""
+    console.show([{"name": "[red]evil[/red]", "note": "\x1b[2Jgone\nnext"}], as_json=False, title="[bold]t", empty="")
+    shown = capsys.readouterr().out
+    assert "[red]evil[/red]" in shown
+    assert "\x1b[2J" not in shown
+    assert "[bold]t" in shown
 
 
 def test_a_phone_is_shown_with_the_reasons_of_what_fails(phone):

@@ -98,7 +98,7 @@ def test_what_a_device_says_is_bounded_and_forges_no_log_line(office):
 
 
 def test_r4980_one_device_more_than_allowed_is_refused(make_office):
-    """Status 177, counted per user; a device that is removed makes room."""
+    """MS-ASCMD R4980: status 177, counted per user; a device that is removed makes room."""
     office = make_office(Policy(max_devices=2))
     for device_id in ("a", "b"):
         seen(office, device_id=device_id)

@@ -1,4 +1,4 @@
-"""Whom a user can look up, and when colleagues have time."""
+"""Whom a user can look up, and when colleagues have time ([MS-ASCMD] 2.2.1.15 and 2.2.1.16)."""
 
 from __future__ import annotations
 

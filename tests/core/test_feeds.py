@@ -50,7 +50,7 @@ def offered(office, kind: Kind, scope: str) -> set[str]:
     ],
 )
 def test_r2994_r2997_each_filter_reaches_back_from_today_in_whole_days(office, scope, first):
-    """FilterType 4 to 7: two weeks are 14 days, months are calendar months (U14); the far edge is the same for all (rule 50)."""
+    """MS-ASCMD R2994-R2997, FilterType 4 to 7: two weeks are 14 days, months are calendar months (U14); the far edge is the same for all (rule 50)."""
     appointment(office, "before", first - timedelta(days=1))
     appointment(office, "first", first)
     appointment(office, "last", date(2026, 9, 15))
@@ -92,7 +92,7 @@ def test_rule_48_the_cap_is_the_same_in_each_scope(make_office):
 
 
 def test_r2998_filter_8_is_open_tasks_only(office):
-    """Neither completed nor cancelled ones (U34); the default scope has them all."""
+    """MS-ASCMD R2998: neither completed nor cancelled ones (U34); the default scope has them all."""
     task(office, "open")
     task(office, "checked", status=TaskStatus.CHECKED, done=True)
     task(office, "cancelled", status=TaskStatus.CANCELLED)

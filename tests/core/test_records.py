@@ -27,6 +27,7 @@ from radicale_onoffice.core.model import (
     User,
 )
 from radicale_onoffice.core.policy import Direction, OnContactDelete, Policy
+from radicale_onoffice.core.ports import Held
 from radicale_onoffice.core.rights import Gate
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
@@ -373,7 +374,7 @@ def test_what_is_told_is_told_again_when_the_write_is_tried_again(office):
         def update(self, actor, current, value):
             if current.version == 1:
                 office.records.write(CRM, CONTACTS, replace(record.value, street="A"), record_id=record.id)
-            return value
+            return Held(value)
 
     slow = type(office.records)(
         store=office.store, crm=Slow(), render=office.records._render, policy=office.policy, clock=office.clock, feeds=office.feeds

@@ -14,7 +14,7 @@ from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar, Co
 from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.reader import decode
 from activesync_bridge.wbxml.writer import encode
-from tests.judging.hearing import HEARING
+from tests.judging.hearing import note_answer
 
 # R541, R542, R461: leaving these out deletes nothing, in any version
 NEVER_DELETED = (AirSyncBase.Body, AirSyncBase.NativeBodyType, Contacts.Picture, Calendar.Exceptions)
@@ -83,8 +83,9 @@ class Phone:
             "Content-Type": "application/vnd.ms-sync.wbxml",
             **({"X-MS-PolicyKey": self.policy_key} if self.policy_key else {}),
         }
-        status, answered, content = self.send("POST", query, standing | headers, body)
-        HEARING.note(command, self.version, {name.lower(): value for name, value in answered.items()}.get("content-type", ""), content)
+        headers = standing | headers
+        status, answered, content = self.send("POST", query, headers, body)
+        note_answer(query.partition("?")[2], headers, answered, content)
         return status, answered, content
 
     # --------------------------------------------------------------- folders
@@ -246,10 +247,11 @@ class Phone:
 
     # ----------------------------------------------------------------- others
 
-    def estimate(self, collection: str) -> tuple[str, int]:
+    def estimate(self, collection: str, *, key: str | None = None, filter_type: int | None = None) -> tuple[str, int]:
         """GetItemEstimate: status and number."""
-        key, name = E(AirSync.SyncKey, self.of(collection).key), E(GetItemEstimate.CollectionId, collection)
-        asked = E(GetItemEstimate.Collection, (key, name))
+        parts = [E(AirSync.SyncKey, self.of(collection).key if key is None else key), E(GetItemEstimate.CollectionId, collection)]
+        parts += [E(AirSync.Options, (E(AirSync.FilterType, str(filter_type)),))] if filter_type is not None else []
+        asked = E(GetItemEstimate.Collection, tuple(parts))
         answer = self.post("GetItemEstimate", E(GetItemEstimate.GetItemEstimate, (E(GetItemEstimate.Collections, (asked,)),)))
         assert answer is not None
         response = answer.first(GetItemEstimate.Response)

@@ -1,4 +1,4 @@
-"""SendMail, SmartReply, SmartForward, GetAttachment: refused (rule 75)."""
+"""SendMail, SmartReply, SmartForward, GetAttachment: refused (rule 75; [MS-ASCMD] 2.2.1.7 ff.)."""
 
 from __future__ import annotations
 

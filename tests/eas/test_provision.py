@@ -64,7 +64,7 @@ def test_without_a_policy_the_policy_status_is_2_r468(provisioned, version):
 
 
 def test_device_information_is_demanded_from_14_1_on_r4954(provisioned):
-    """R4953, R4954, fact 28: 165; 14.0 and older do not send it here."""
+    """MS-ASCMD R4953, R4954, fact 28: 165; 14.0 and older do not send it here."""
     for version in VERSIONS:
         answer = provisioned(initial(version, information=None), version)
         assert ("165" if version >= Version.V14_1 else "1") == text(answer, Tag.Status)
@@ -72,7 +72,7 @@ def test_device_information_is_demanded_from_14_1_on_r4954(provisioned):
 
 @pytest.mark.parametrize("information", [tree(Settings.DeviceInformation), tree(Settings.DeviceInformation, tree(Settings.Set))])
 def test_empty_device_information_is_none(provisioned, information):
-    """R4954: it tells nothing."""
+    """MS-ASCMD R4954: it tells nothing."""
     assert "165" == text(provisioned(initial(information=information)), Tag.Status)
 
 
@@ -90,7 +90,7 @@ def test_device_information_is_stored_and_acknowledged_r488(office, provisioned)
 @pytest.mark.parametrize("options", [BASIC, STRICT])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_two_phases_give_a_final_key_r662(office, provisioned, options, version):
-    """R310, R605, R650, R657, R661, R662: the policy with a temporary key, and for it the final one; R601: without Data."""
+    """R310, R318, R605, R650, R657, R661, R662: the policy with a temporary key, and for it the final one; R601: without Data."""
     first = at(provisioned(initial(version), version, options), Tag.Policies, Tag.Policy)
     assert ["PolicyType", "Status", "PolicyKey", "Data"] == names(first)
     assert ["EASProvisionDoc"] == names(at(first, Tag.Data))
@@ -149,7 +149,7 @@ def test_an_unknown_policy_type_is_policy_status_3_r471(provisioned, options):
 
 
 def test_a_missing_policy_type_is_2_r4989(provisioned):
-    """R4989, R450."""
+    """MS-ASCMD R4989; MS-ASPROV R450."""
     body = tree(Tag.Provision, INFORMATION, tree(Tag.Policies, tree(Tag.Policy)))
     assert "2" == text(provisioned(body), Tag.Status)
     assert "2" == text(provisioned(tree(Tag.Provision, tree(Tag.Policies))), Tag.Status)
@@ -177,13 +177,13 @@ def state(office):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_poll_without_a_wipe_is_a_bare_status_r493(provisioned, version):
-    """R493, R654, R66614: no RemoteWipe of either kind."""
+    """R493, R654, R66614, R66615: no RemoteWipe of either kind."""
     answer = provisioned(POLL, version)
     assert (["Status"], "1") == (names(answer), text(answer, Tag.Status))
 
 
 def test_an_account_is_wiped_in_16_1_r66602(office, provisioned, wipe):
-    """R66605, R6903, R66601, R66602: told, acknowledged, recorded; the answer to a repeated acknowledgment is the same."""
+    """R66605, R66612, R66613, R6903, R66601, R66602: told, acknowledged, recorded; the answer to a repeated acknowledgment is the same."""
     wipe(office, True)
     told = provisioned(POLL)
     assert ["Status", "AccountOnlyRemoteWipe"] == names(told)
@@ -218,7 +218,7 @@ def test_before_16_1_an_account_cannot_be_wiped_and_the_device_is_kept_out(offic
 
 
 def test_in_12_1_it_is_kept_out_by_403(office, provisioned, wipe):
-    """R7461."""
+    """MS-ASCMD R7461."""
     wipe(office, True)
     assert 403 == provisioned(initial(Version.V12_1), Version.V12_1).status
 

@@ -55,7 +55,7 @@ def test_a_cut_is_at_bytes_on_a_characters_boundary(text, size):
 
 
 def test_r376_all_or_none_gives_nothing_of_what_is_too_long():
-    """With its size, and marked; R60: without a TruncationSize it means nothing."""
+    """With its size, and marked; R75: without a TruncationSize it means nothing."""
     assert ["Type", "EstimatedDataSize", "Truncated"] == names(sent_of(TEXT, flavour(40, all_or_none=True)))
     assert ["Type", "EstimatedDataSize", "Data"] == names(sent_of(TEXT, flavour(4000, all_or_none=True)))
     assert ["Type", "EstimatedDataSize", "Data"] == names(sent_of(TEXT, flavour(None, all_or_none=True)))
@@ -70,7 +70,7 @@ def test_plain_text_is_sent_for_html():
 
 @pytest.mark.parametrize("size", [0, 1, 10, 29, 30, 31, 44, 45, 46, 47, 60])
 def test_r461_a_truncated_text_that_comes_back_changes_nothing(size):
-    """The class of errors called "notes cut off": as it was sent, with a new line at the end, or marked as truncated."""
+    """MS-ASCNTC R461; the class of errors called "notes cut off": as it was sent, with a new line at the end, or marked as truncated."""
     taste = flavour(size)
     element = sent_of(TEXT, taste)
     assert TEXT == merged(TEXT, element, taste)

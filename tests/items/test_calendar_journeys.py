@@ -111,12 +111,12 @@ def test_u23_an_appointment_made_on_a_phone_is_the_users_own(calendars, version)
     )
     assert (datetime(2026, 4, 1, 10, tzinfo=BERLIN), AppointmentStatus.AVAILABLE) == (value.start, value.status)
     assert ("phone-1", "15") == (named(calendars.shown(version, record))["UID"], named(calendars.shown(version, record))["Reminder"])
-    # A repeated Add is found by its UID, in 16.x by its ClientUid (R2062).
+    # A repeated Add is found by its UID, in 16.x by its ClientUid (MS-ASCAL R2062).
     assert record.id == calendars.office.records.with_uid(ANNA, Kind.APPOINTMENTS, "phone-1")
 
 
 def test_r2223_without_a_client_uid_the_server_makes_one(calendars):
-    """And returns it."""
+    """MS-ASCAL R2223: and returns it."""
     record = calendars.add(Version.V16_1, *times(Version.V16_1, *TEN), (Calendar.Subject, "x"))
     assert record.id == named(calendars.shown(Version.V16_1, record))["UID"]
 
@@ -203,7 +203,7 @@ def test_rule_72_a_changed_exception_leaves_the_series_and_stands_alone(calendar
 
 
 def test_rule_72_an_instance_of_16_stands_alone_or_goes(calendars):
-    """By its InstanceId (R2113, R6420)."""
+    """By its InstanceId (MS-ASCAL R2113, MS-ASCMD R6420)."""
     record = calendars.add(Version.V16_1, *times(Version.V16_1, *TEN), (Calendar.Subject, "Jour fixe"), repeating(Type=1, DayOfWeek=8))
     changed = calendars.instance(Version.V16_1, record, "20260415T080000Z", (Calendar.Subject, "Besonderer"))
     (alone,) = calendars.others(changed)

@@ -158,7 +158,7 @@ def test_one_field_change_alters_the_lines_of_that_field(tag, text, came):
 
 @pytest.mark.parametrize("tag", sorted({one.tag for one in dumped()} - {AirSyncBase.Body, Contacts.FileAs}))
 def test_r5912_what_a_client_leaves_out_is_deleted_unless_ghosted(tag):
-    """Without a Supported element; with an empty one (R5910) and with one that names others it stays."""
+    """MS-ASCMD R5912 without a Supported element; with an empty one (R5909, R5911) and with one that names others it stays."""
     new = changed((tag, None))
     assert first(dumped(new), tag) is None
     assert [one for one in dumped() if one.tag not in (tag, Contacts.FileAs)] == [

@@ -328,7 +328,7 @@ def test_what_a_client_left_out_and_is_there_all_the_same():
 
 
 def test_no_echo_for_a_client_that_sends_only_what_it_knows():
-    """R369, R370: what is never deleted by omission, and what is left at its default, is not missed."""
+    """MS-ASTASK R369, R370: what is never deleted by omission, and what is left at its default, is not missed."""
     new = tasks.patch(None, data((Tasks.Subject, "a")), FLAVOUR, ALL, uid="n")
     assert holds(data((Tasks.Subject, "a")), tasks.dump(new, "n", FLAVOUR), ALL)
     assert holds(data((Contacts.HomePhoneNumber, "00000000")), (Element(Contacts.HomePhoneNumber, "00000000"),))  # no date
@@ -348,7 +348,7 @@ def test_a_truncated_body_is_held_by_who_sent_the_whole():
 @given(st.datetimes(datetime(1601, 1, 1), datetime(9998, 1, 1)).map(lambda when: when.replace(microsecond=0, tzinfo=UTC)))  # noqa: DTZ001
 @example(datetime(2000, 12, 25, 8, 35, tzinfo=UTC))
 def test_r15_and_r18_both_notations_read_as_the_moment(when):
-    """R17's example: 2000-12-25T08:35:00.000Z."""
+    """MS-ASDTYPE R15, R18, and R17's example: 2000-12-25T08:35:00.000Z."""
     assert when == moment(dashed(when)) == moment(compact(when))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", dashed(when))
     assert re.fullmatch(r"\d{8}T\d{6}Z", compact(when))

@@ -63,7 +63,7 @@ def told(value, start=START, version=Version.V14_1):
         ({"Type": 5, "DayOfMonth": 17, "MonthOfYear": 3}, "FREQ=YEARLY"),
         ({"Type": 5, "DayOfMonth": 24, "MonthOfYear": 12}, "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=24"),
         ({"Type": 6, "DayOfWeek": 32, "WeekOfMonth": 5, "MonthOfYear": 3}, "FREQ=YEARLY;BYMONTH=3;BYDAY=-1FR"),
-        ({"Type": 0, "Occurrences": 5, "Until": "20260401T000000Z"}, "FREQ=DAILY;COUNT=5"),  # R53911
+        ({"Type": 0, "Occurrences": 5, "Until": "20260401T000000Z"}, "FREQ=DAILY;COUNT=5"),  # R53911, R5391111
         ({"Type": 5, "DayOfMonth": 1, "MonthOfYear": 1, "CalendarType": 8}, "RSCALE=HEBREW;FREQ=YEARLY;BYMONTH=1;BYMONTHDAY=1"),
         ({"Type": 5, "DayOfMonth": 17, "MonthOfYear": 3, "CalendarType": 1}, "FREQ=YEARLY"),
     ],
@@ -109,14 +109,18 @@ def test_until_of_whole_days_is_a_day():
         ("R28311", {"Type": 0, "Interval": 1000}),
         ("R193", {"Type": 2, "DayOfMonth": 32}),
         ("R201", {"Type": 1, "DayOfWeek": 128}),
+        ("R292", {"Type": 2, "DayOfMonth": 3, "IsLeapMonth": 2}),
         ("R476", {"Type": 3, "DayOfWeek": 2, "WeekOfMonth": 6}),
         ("R326", {"Type": 5, "DayOfMonth": 2, "MonthOfYear": 13}),
-        ("R454", {"Type": "x"}),
+        ("R453", {"Type": "x"}),
         ("R470", {"Type": 0, "Until": "tomorrow"}),
     ],
 )
 def test_what_ms_ascal_refuses_is_refused(requirement, children):
-    """R53912-R53919 and the bounds of each number: Status 6 for the item."""
+    """R53912-R53919 and the bounds of each number: Status 6 for the item.
+
+    So no event here has a calendar that must not be used (R148, R152, R156, R160, R164, R167, R170, R174).
+    """
     with pytest.raises(BadRequest):
         load(**children)
 
@@ -161,6 +165,48 @@ def test_r2180001_in_16_a_recurrence_without_type_changes_what_it_names():
 def test_a_rule_becomes_an_element(value, children):
     """With the children that its Type must have: R38929, R52523, R14311, R19411, R32711."""
     assert children == told(value)
+
+
+# All children that stand in answers beside Type, Interval, Until and Occurrences
+CHILDREN = ("WeekOfMonth", "DayOfWeek", "MonthOfYear", "DayOfMonth", "CalendarType", "FirstDayOfWeek")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "children"),
+    [
+        # Not R204111: left out it means each day (R3892311), given it would mean weekly (R3892312).
+        ("FREQ=DAILY", "0", ()),  # R20411, R19511, R32811
+        ("FREQ=WEEKLY", "1", ("DayOfWeek", "FirstDayOfWeek")),  # R20412, R204112, R19512, R32812, R52523
+        ("FREQ=MONTHLY", "2", ("DayOfMonth", "CalendarType")),  # R19411, R32813
+        ("FREQ=MONTHLY;BYDAY=3TU", "3", ("WeekOfMonth", "DayOfWeek", "CalendarType")),  # R478111, R478113, R20413, R204113, R19513, R32814
+        ("FREQ=YEARLY", "5", ("MonthOfYear", "DayOfMonth", "CalendarType")),  # R19412, R32711
+        (
+            "FREQ=YEARLY;BYMONTH=3;BYDAY=3TU",
+            "6",
+            ("WeekOfMonth", "DayOfWeek", "MonthOfYear", "CalendarType"),  # R478112, R478114, R20414, R204114, R19514, R32712
+        ),
+    ],
+)
+def test_each_type_has_its_children_and_no_others(value, kind, children):
+    """With values within their bounds: R146, R193, R200, R277, R326, R453, R476; CalendarType is 0: the Gregorian one."""
+    found = told(value)
+    assert (kind, children) == (found["Type"], tuple(name for name in CHILDREN if name in found))
+    expected = {"WeekOfMonth": "3", "DayOfWeek": "4", "MonthOfYear": "3", "DayOfMonth": "17", "CalendarType": "0", "FirstDayOfWeek": "1"}
+    assert {name: expected[name] for name in children} == {name: found[name] for name in children}
+
+
+@pytest.mark.parametrize(
+    ("value", "days"),
+    [
+        ("FREQ=WEEKLY;BYDAY=MO,WE", "10"),  # R20011: Monday 2 + Wednesday 8
+        ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "62"),
+        ("FREQ=MONTHLY;BYDAY=SU,SA;BYSETPOS=1", "65"),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", "127"),
+    ],
+)
+def test_days_of_the_week_are_a_sum(value, days):
+    """R200, R201: never more than 127."""
+    assert days == told(value)["DayOfWeek"]
 
 
 def test_12_1_knows_no_calendar_type_and_only_14_1_the_first_day_of_the_week():

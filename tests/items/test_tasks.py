@@ -136,7 +136,7 @@ def test_a_new_reminder():
 
 @pytest.mark.parametrize("word", ["2", "-1", "yes"])
 def test_r252_reminder_set_is_0_or_1(word):
-    """Else status 6; so for Complete (R119)."""
+    """R249. Else status 6; so for Complete (R119)."""
     with pytest.raises(BadRequest):
         changed((Tasks.ReminderSet, word))
     with pytest.raises(BadRequest):
@@ -151,7 +151,7 @@ def test_r369_and_r370_some_elements_are_never_deleted_by_omission(tag):
 
 @pytest.mark.parametrize("tags", [(Tasks.UtcDueDate, Tasks.DueDate), (Tasks.UtcStartDate, Tasks.StartDate), (Tasks.Categories,)])
 def test_r5912_others_are(tags):
-    """Both elements of a date; one of them alone still tells it."""
+    """MS-ASCMD R5912: both elements of a date; one of them alone still tells it."""
     new = changed(*((tag, None) for tag in tags))
     assert all(first(dumped(new), tag) is None for tag in tags)
     assert TODO == changed(*((tag, None) for tag in tags), ghosting=Ghosting(managed=frozenset({Tasks.Subject})))
@@ -301,10 +301,18 @@ def test_rule_85_a_recurrence_is_handed_to_the_core(children, rule):
         [(Tasks.Type, "0"), START, (Tasks.Interval, "1000")],
         [(Tasks.Type, "2"), START, (Tasks.DayOfMonth, "x")],
         [(Tasks.Type, "0"), (Tasks.Start, "now")],
+        *([(Tasks.Type, "2"), START, (Tasks.DayOfMonth, word)] for word in ("0", "32")),  # R525
+        *([(Tasks.Type, "1"), START, (Tasks.DayOfWeek, word)] for word in ("0", "128")),  # R141
+        [(Tasks.Type, "1"), START, (Tasks.FirstDayOfWeek, "7")],  # R170, R171
+        [(Tasks.Type, "3"), START, (Tasks.DayOfWeek, "2"), (Tasks.WeekOfMonth, "6")],  # R317
+        *([(Tasks.Type, "5"), START, (Tasks.MonthOfYear, word)] for word in ("0", "13")),  # R210
+        *([(Tasks.Type, "2"), START, (Tasks.CalendarType, word)] for word in ("13", "16", "17", "18", "19", "21")),  # R84
+        [(Tasks.Type, "2"), START, (Tasks.IsLeapMonth, "2")],  # R201
+        [(Tasks.Type, "0"), START, (Tasks.Regenerate, "2")],  # R4221
     ],
 )
 def test_r289_and_r37011_a_recurrence_that_is_none_is_refused(children):
-    """Status 6."""
+    """Status 6; so no calendar is taken that must not be used (R382, R384, R386, R388, R390)."""
     with pytest.raises(BadRequest):
         changed(recurrence(*children))
 

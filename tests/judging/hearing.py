@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,23 +93,24 @@ def listening(application):
         async def hear(message):
             nonlocal body
             if message["type"] == "http.response.start":
-                headers.update((name.decode().lower(), value.decode()) for name, value in message["headers"])
+                headers.update((name.decode(), value.decode()) for name, value in message["headers"])
             body += message.get("body", b"")
             await send(message)
 
         await application(scope, receive, hear)
-        asked = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        note_answer(scope["query_string"].decode("latin-1"), asked, headers, body)
+        asked = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        note_answer(scope["query_string"].decode("latin-1"), asked, headers, body, is_packed=True)
 
     return listen
 
 
-def note_answer(query: str, asked: dict[str, str], headers: dict[str, str], body: bytes) -> None:
-    """Note what came for a query with the headers ``asked``, unless the query is none."""
-    if headers.get("content-encoding") == "gzip":
-        body = gzip.decompress(body)
+def note_answer(query: str, asked: Mapping[str, str], answered: Mapping[str, str], body: bytes, *, is_packed: bool = False) -> None:
+    """Note what came for a query with the headers ``asked``, unless the query is none. Names of headers in any case."""
+    asked, answered = ({name.lower(): value for name, value in headers.items()} for headers in (asked, answered))
     try:
         parsed = request.parse(query, asked)
     except request.BadQuery:
         return
-    HEARING.note(parsed.command, str(parsed.version), headers.get("content-type", ""), body)
+    if is_packed and answered.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    HEARING.note(parsed.command, str(parsed.version), answered.get("content-type", ""), body)

@@ -10,7 +10,7 @@ from lxml import etree
 
 from activesync_bridge.wbxml.codepages import NAMES, NAMESPACES
 from activesync_bridge.wbxml.element import Element
-from activesync_bridge.wbxml.reader import decode
+from activesync_bridge.wbxml.reader import WbxmlError, decode
 from tests.judging import microsoft
 from tests.judging.hearing import Answer
 from tests.wbxml.libwbxml import RENAMED, YOUNG, decoded
@@ -25,7 +25,10 @@ COLLECTION_NEEDS = ("SyncKey", "CollectionId", "Status")
 
 def judge(answer: Answer) -> list[str]:
     """What is wrong with an answer; nothing, if all judges accept it."""
-    ours = decode(answer.body)
+    try:
+        ours = decode(answer.body)
+    except WbxmlError as error:
+        return [f"we do not read it ourselves: {error}"]
     try:
         theirs = decoded(answer.body)
     except (subprocess.CalledProcessError, ElementTree.ParseError, ValueError) as error:

@@ -24,7 +24,7 @@ TAG = re.compile(r"\[In Code Page \d+: (\w+)\] ?\[Tag name\] ?(\w+)[^\[]*\[Token
 
 
 @dataclass(frozen=True)
-class Exception_:
+class Excuse:
     """A place where the schema is not what holds. ``mend`` makes of an element what the schema wants, or takes it away by returning False."""
 
     path: str  # the end of the element's path, with prefixes out of the names of the namespaces
@@ -37,21 +37,11 @@ def _away(element: etree._Element) -> bool:
     return False
 
 
-def _text(value: str) -> Callable[[etree._Element], bool]:
-    def mend(element: etree._Element) -> bool:
-        element.text = value
-        return True
-
-    return mend
-
-
-EXCEPTIONS: tuple[Exception_, ...] = (
-    Exception_(
+EXCUSES: tuple[Excuse, ...] = (
+    Excuse(
         "AirSync:Collection/AirSync:Class", ("12.1",), "Class is required up to 12.1 ([MS-ASCMD] 2.2.3.27.5); the schema is 16.1's", _away
     ),
-    Exception_(
-        "GetItemEstimate:Collection/GetItemEstimate:Class", ("12.1",), "Class is required up to 12.1 ([MS-ASCMD] 2.2.3.27.2)", _away
-    ),
+    Excuse("GetItemEstimate:Collection/GetItemEstimate:Class", ("12.1",), "Class is required up to 12.1 ([MS-ASCMD] 2.2.3.27.2)", _away),
 )
 # Tags that the table of [MS-ASWBXML] leaves out for a version by a slip: what other documents say
 SLIPS: Mapping[tuple[str, str], frozenset[str]] = {
@@ -64,24 +54,34 @@ FOREIGN = {("find", "Find"), ("find", "Status")}
 
 @cache
 def schema() -> etree.XMLSchema | None:
-    """All schemas as one; None if they are not beside the project."""
-    by_namespace: dict[str, list[str]] = defaultdict(list)
-    documents = {
-        path.name: etree.parse(path).getroot() for path in sorted((MICROSOFT / "xsd").glob("*.xsd")) if not path.name.startswith(UNUSED)
-    }
-    if not documents:
+    """All schemas of WBXML as one; None if they are not beside the project."""
+    return _combined([path for path in sorted((MICROSOFT / "xsd").glob("*.xsd")) if not path.name.startswith(UNUSED)])
+
+
+@cache
+def autodiscover_schema() -> etree.XMLSchema | None:
+    """The schemas of Autodiscover's answers as one; None if they are not beside the project."""
+    return _combined(sorted((MICROSOFT / "xsd").glob("Autodiscover*.xsd")))
+
+
+def _combined(paths: list[Path]) -> etree.XMLSchema | None:
+    """Schemas that import nothing, with all others imported into each."""
+    roots = {path.name: etree.parse(path).getroot() for path in paths}
+    if not roots:
         return None
-    for name, root in documents.items():
+    by_namespace: dict[str, list[str]] = defaultdict(list)
+    for name, root in roots.items():
         by_namespace[root.get("targetNamespace")].append(name)
+    collected = {namespace: f"all-{number}.xsd" for number, namespace in enumerate(by_namespace)}
     with tempfile.TemporaryDirectory() as directory:
-        for name, root in documents.items():
-            for namespace in set(by_namespace) - {root.get("targetNamespace")}:
-                root.insert(0, etree.Element(f"{{{XS}}}import", namespace=namespace, schemaLocation=f"all-{namespace}.xsd"))
+        for name, root in roots.items():
+            for namespace in collected.keys() - {root.get("targetNamespace")}:
+                root.insert(0, etree.Element(f"{{{XS}}}import", namespace=namespace, schemaLocation=collected[namespace]))
             (Path(directory) / name).write_bytes(etree.tostring(root))
         for namespace, names in by_namespace.items():
             included = "".join(f'<xs:include schemaLocation="{name}"/>' for name in names)
-            _write(Path(directory) / f"all-{namespace}.xsd", f' targetNamespace="{namespace}" xmlns="{namespace}"', included)
-        imported = "".join(f'<xs:import namespace="{name}" schemaLocation="all-{name}.xsd"/>' for name in by_namespace)
+            _write(Path(directory) / collected[namespace], f' targetNamespace="{namespace}" xmlns="{namespace}"', included)
+        imported = "".join(f'<xs:import namespace="{namespace}" schemaLocation="{name}"/>' for namespace, name in collected.items())
         _write(Path(directory) / "all.xsd", "", imported)
         return etree.XMLSchema(file=str(Path(directory) / "all.xsd"))
 
@@ -135,7 +135,7 @@ def _too_young(root: etree._Element, version: str) -> list[str]:
 
 def excused(root: etree._Element, version: str) -> None:
     """Mend what is excused, in place."""
-    for one in EXCEPTIONS:
+    for one in EXCUSES:
         if version not in one.versions:
             continue
         for element in list(root.iter()):

@@ -64,7 +64,7 @@ CASES = {
 
 @pytest.mark.parametrize(("body", "element"), CASES.values(), ids=CASES)
 def test_written_and_read(body, element):
-    """R655: tags, code pages, inline strings and opaque data; R98 of MS-ASDTYPE: byte arrays are opaque data."""
+    """MS-ASWBXML R655: tags, code pages, inline strings and opaque data; MS-ASDTYPE R98: byte arrays are opaque data."""
     assert HEADER + body == encode(element)
     assert element == decode(HEADER + body)
 
@@ -107,7 +107,7 @@ LENIENT = {
 
 @pytest.mark.parametrize(("body", "element"), LENIENT.values(), ids=LENIENT)
 def test_read_though_never_written(body, element):
-    """R656 says that ActiveSync does not use string tables and entities; some clients do."""
+    """MS-ASWBXML R656 says that ActiveSync does not use string tables and entities; some clients do."""
     assert element == decode(body)
 
 
@@ -141,7 +141,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("body", "offset", "words"), REFUSED.values(), ids=REFUSED)
 def test_refused_with_the_offset(body, offset, words):
-    """R656: what ActiveSync does not use; and what is no WBXML at all (common status 102)."""
+    """MS-ASWBXML R656: what ActiveSync does not use; and what is no WBXML at all (common status 102)."""
     with pytest.raises(WbxmlError, match=words) as raised:
         decode(body)
     assert offset == raised.value.offset

@@ -1,0 +1,421 @@
+"""Keeps our store equal to onOffice: the first fill, the polling of changes, the nightly sweep.
+
+One turn of one tenant is ``turn``: fill while there is something to fill, sweep once a day, else poll. A turn needs the tenant's lease, so
+that of all processes one pulls. What is remembered between turns is one small JSON (``Memory``) that is saved in the commit of the records
+that it speaks of; a turn that is cut off is taken up where it was.
+
+* **fill** walks through all kinds; each page is one commit with the place after it.
+* **poll** asks one request for what changed since the last poll, with an overlap (two hours and more where onOffice does not say in which
+  zone its stamps are), the flags and, if the API user may, the log's deletes. Rows whose digest is known are not looked at any further.
+* **sweep** walks like the fill and finds what no stamp tells, and what is gone: that is asked for once more by its id before it is dropped.
+
+**Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
+(records, or flags of contacts) drops nothing, keeps everything, and raises an alarm that lasts until the next one of its kind finds things
+plausible again; ``accept`` is for an administrator who knows better. What the log says was deleted is no emptiness.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Value
+from radicale_onoffice.core.ports import Found, Link, Store, Transaction
+from radicale_onoffice.core.records import Records
+from radicale_onoffice.crm.onoffice import contacts, rows, walks
+from radicale_onoffice.crm.onoffice.account import Account
+from radicale_onoffice.crm.onoffice.client import Client
+from radicale_onoffice.crm.onoffice.fields import Unreadable
+from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
+from radicale_onoffice.crm.onoffice.protocol import Row as Record
+from radicale_onoffice.crm.onoffice.survey import survey
+from radicale_onoffice.crm.onoffice.tenants import Access
+
+logger = logging.getLogger(__name__)
+
+NAME = "pull"  # of the memory in the store
+LEASE = timedelta(minutes=5)  # longer than any request; renewed with each page
+SURVEY_EVERY = timedelta(hours=24)
+SWEEP_AFTER = time(2, 0)  # local time of the tenant
+SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm
+VOLATILE = frozenset({contacts.STAMP, "modified", "imageUrl", "mobileUrl"})  # say nothing of a record, or are new at each reading
+Progress = Callable[[Kind, int], None]  # kind and how many records more
+
+
+class LeaseLost(Exception):
+    """Another process pulls this tenant now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What is mirrored, and how much may vanish at once."""
+
+    past: timedelta = timedelta(days=220)  # of appointments: more than any client may ask for
+    future: timedelta = timedelta(days=220)
+    share: float = 0.2  # of the records of a kind that one turn may drop
+    always: int = 5  # records that may go whatever the share
+    anything: bool = False  # an administrator said that it is true
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What is remembered between turns; moments as ISO 8601 in UTC."""
+
+    places: dict[str, str] = field(default_factory=dict)  # kind → place in the fill; "" = filled
+    since: str = ""  # when the last poll, sweep or fill began
+    swept: str = ""  # local day of the last sweep
+    sweep_at: str = ""  # when to sweep again because of an alarm
+    again: dict[str, list[str]] = field(default_factory=dict)  # kind → CRM ids that have to be read once more
+    log_refused: bool = False  # the API user may not read the log
+    alarms: dict[str, str] = field(default_factory=dict)  # "poll", "sweep" → what was too much to believe
+    answered: str = ""  # when onOffice last answered a whole turn
+
+    @property
+    def is_filled(self) -> bool:
+        """True when every kind has been walked through once."""
+        return all(self.places.get(kind) == "" for kind in Kind)
+
+    def sweep_is_due(self, now: datetime, zone: ZoneInfo) -> bool:
+        """Once a day in the small hours, or sooner after an alarm."""
+        if self.sweep_at:
+            return now >= datetime.fromisoformat(self.sweep_at)
+        local = now.astimezone(zone)
+        return self.swept != local.date().isoformat() and local.time() >= SWEEP_AFTER
+
+
+def digest(record: Record) -> str:
+    """A digest of all that a row says, whatever the order of its fields."""
+    said = {key: value for key, value in record.elements.items() if key not in VOLATILE}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=list).encode()).hexdigest()[:32]
+
+
+def link_of(kind: Kind, record: Record) -> Link:
+    """The link to a row as it was read."""
+    return Link(record.id, rows.stamp(kind, record), digest(record))
+
+
+class Mirror:
+    """Pulls one tenant."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        records: Records,
+        client: Client,
+        tenant: str,
+        access: Access,
+        clock: Callable[[], datetime],
+        holder: str,
+        bounds: Bounds = Bounds(),
+    ):
+        """``holder`` names this process among those that want the lease."""
+        self._store, self._records, self._client, self._tenant = store, records, client, tenant
+        self._access, self._clock, self._holder, self._bounds = access, clock, holder, bounds
+        self._actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
+        self._account: Account | None = None
+        self._surveyed: datetime | None = None
+
+    # ------------------------------------------------------------------ turns
+
+    def turn(self, progress: Progress | None = None) -> str:
+        """Do what is due: "filled", "swept", "polled", or "" if another process has the lease. Raises UpstreamDown, RefusedByOnOffice."""
+        try:
+            self._renew()
+            memory, account = self.memory(), self.account()
+            if not memory.is_filled:
+                return self._carry_out("filled", memory, lambda: self._fill(account, memory, progress))
+            if memory.sweep_is_due(self._clock(), account.zone):
+                return self._carry_out("swept", memory, lambda: self._sweep(account, memory, progress))
+            return self._carry_out("polled", memory, lambda: self._poll(account, memory))
+        except LeaseLost:
+            return ""
+
+    def sweep(self, progress: Progress | None = None) -> None:
+        """A sweep now, whatever the hour. Raises LeaseLost, UpstreamDown, RefusedByOnOffice."""
+        self._renew()
+        memory, account = self.memory(), self.account()
+        self._carry_out("swept", memory, lambda: self._sweep(account, memory, progress))
+
+    def accept(self, progress: Progress | None = None) -> None:
+        """A sweep that believes everything: an administrator has looked at the alarm."""
+        kept, self._bounds = self._bounds, replace(self._bounds, anything=True)
+        try:
+            self.sweep(progress)
+        finally:
+            self._bounds = kept
+
+    def _carry_out(self, what: str, memory: Memory, work: Callable[[], None]) -> str:
+        """Do it and remember that it is done. While there is an alarm the next poll asks from the same moment again."""
+        began = self._clock()
+        work()
+        if what != "polled":
+            memory.swept, memory.sweep_at = began.astimezone(self.account().zone).date().isoformat(), ""
+            if memory.alarms:
+                memory.sweep_at = _iso(began + SWEEP_AGAIN)
+        if not memory.alarms or not memory.since:
+            memory.since = _iso(began)
+        memory.answered = _iso(self._clock())
+        with self._store.writing() as tx:
+            self._remember(tx, memory)
+        return what
+
+    def release(self) -> None:
+        """Let another process pull."""
+        with self._store.writing() as tx:
+            tx.end_lease(self._lease_name, self._holder)
+
+    def memory(self) -> Memory:
+        """What is remembered of earlier turns, also for who shows it."""
+        with self._store.reading() as tx:
+            text = tx.mirror_state(self._tenant, NAME)
+        known = {one.name for one in fields(Memory)}
+        return Memory(**{name: value for name, value in json.loads(text or "{}").items() if name in known})
+
+    def account(self) -> Account:
+        """The account as surveyed, at most a day ago; groups of our users follow it."""
+        now = self._clock()
+        if self._account is None or self._surveyed is None or now - self._surveyed >= SURVEY_EVERY:
+            with self._store.reading() as tx:
+                tenant = tx.tenant(self._tenant)
+            assert tenant is not None
+            self._account, self._surveyed = survey(self._client, self._access, ZoneInfo(tenant.timezone)), now
+            self._regroup(self._account)
+        return self._account
+
+    def _regroup(self, account: Account) -> None:
+        """Give our users the groups that they have in onOffice; users whom onOffice does not have keep theirs."""
+        with self._store.writing() as tx:
+            changed = [
+                replace(user, groups=account.groups_of(user.identity.user))
+                for user in tx.users(self._tenant)
+                if account.user_id(user.identity.user) and user.groups != account.groups_of(user.identity.user)
+            ]
+            for user in changed:
+                tx.save_user(user)
+            if changed:
+                tx.next_change(self._tenant, everybody=True)
+
+    @property
+    def _lease_name(self) -> str:
+        return f"pull:{self._tenant}"
+
+    def _renew(self) -> None:
+        now = self._clock()
+        with self._store.writing() as tx:
+            if not tx.lease(self._lease_name, self._holder, now, now + LEASE):
+                raise LeaseLost
+
+    def _remember(self, tx: Transaction, memory: Memory) -> None:
+        tx.save_mirror_state(self._tenant, NAME, json.dumps(asdict(memory), sort_keys=True))
+
+    # ------------------------------------------------------------ fill and sweep
+
+    def _walk(self, kind: Kind, account: Account, place: str = "") -> Iterator[walks.Page]:
+        asking = walks.Asking(self._client, self._mark)
+        if kind is Kind.CONTACTS:
+            return walks.walk_contacts(asking, account, place)
+        if kind is Kind.TASKS:
+            return walks.walk_tasks(asking, account, place)
+        return walks.walk_appointments(asking, *self._period(account), place)
+
+    def _period(self, account: Account) -> tuple[date, date]:
+        today = self._clock().astimezone(account.zone).date()
+        return today - self._bounds.past, today + self._bounds.future
+
+    def _fill(self, account: Account, memory: Memory, progress: Progress | None) -> None:
+        for kind in Kind:
+            place = memory.places.get(kind)
+            if place == "":
+                continue
+            for page in self._walk(kind, account, place or ""):
+                memory.places[kind] = page.place
+                self._adopt(kind, page.records, account, memory, page.since)
+                if progress is not None:
+                    progress(kind, len(page.records))
+            self._read_again(kind, account, memory)
+
+    def _sweep(self, account: Account, memory: Memory, progress: Progress | None) -> None:
+        alarms = []
+        for kind in Kind:
+            seen: set[str] = set()
+            for page in self._walk(kind, account):
+                seen.update(record.id for record in page.records)
+                alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
+                if not alarm:
+                    self._adopt(kind, page.records, account, memory, page.since)
+                alarms.append(alarm)
+                if progress is not None:
+                    progress(kind, len(page.records))
+            alarms.append(self._drop_missing(kind, seen, account, memory))
+            self._read_again(kind, account, memory)
+        self._raise_alarms(memory, "sweep", alarms)
+        if not any(alarms):
+            self._raise_alarms(memory, "poll", ())
+
+    def _mark(self) -> int:
+        """The tenant's change number before a request of a walk, for which the lease is renewed."""
+        self._renew()
+        return self._change()
+
+    def _change(self) -> int:
+        with self._store.reading() as tx:
+            return tx.change(self._tenant)
+
+    # ------------------------------------------------------------------- poll
+
+    def _poll(self, account: Account, memory: Memory) -> None:
+        since = self._change()
+        changes = ask_changes(self._client, account, datetime.fromisoformat(memory.since), with_log=not memory.log_refused)
+        memory.log_refused = memory.log_refused or changes.log_refused
+        alarm = self._flags_changed(changes, account, memory, since) if account.people else ""
+        for kind, records in changes.records.items():
+            if kind is not Kind.CONTACTS or not alarm:  # else their flags cannot be believed; the next plausible poll brings them
+                self._adopt(kind, records, account, memory, since)
+        for kind in Kind:
+            self._drop(kind, changes.deleted.get(kind, ()), account, memory)
+            self._read_again(kind, account, memory)
+        self._raise_alarms(memory, "poll", [alarm])
+
+    def _read_again(self, kind: Kind, account: Account, memory: Memory) -> None:
+        """What was left alone because it was changing here."""
+        ids, since = memory.again.pop(kind, []), self._change()
+        if ids:
+            self._adopt(kind, list(rows.fetch(self._client, account, kind, ids, deadline=walks.DEADLINE).values()), account, memory, since)
+
+    # ------------------------------------------------------------------- flags
+
+    def _flags_changed(self, changes: Changes, account: Account, memory: Memory, since: int) -> str:
+        """Bring the flags of contacts up to date that did not change otherwise; returns an alarm."""
+        told = {address: users for address, users in changes.flags.items() if users}
+        with self._store.reading() as tx:
+            here = tx.links(self._tenant, Kind.CONTACTS)
+            crm_ids = {record_id: crm_id for crm_id, record_id in here.items()}
+            stored: dict[str, set[str]] = {}
+            for person in account.people:
+                identity = Identity(self._tenant, person.name)
+                for member in tx.members(identity, Kind.CONTACTS, {f"u:{person.name}"}):
+                    if member.record_id in crm_ids:
+                        stored.setdefault(crm_ids[member.record_id], set()).add(person.name)
+        wanted = {address: {account.login(user) for user in users} for address, users in told.items()}
+        differing = [address for address in {*stored, *wanted} if stored.get(address, set()) != wanted.get(address, set())]
+        lost = sum(len(stored.get(address, set()) - wanted.get(address, set())) for address in differing)
+        alarm = self._too_many("Sync flags of contacts", lost, sum(map(len, stored.values())))
+        if alarm:
+            return alarm
+        memory.again.setdefault(Kind.CONTACTS, []).extend(address for address in sorted(differing) if address not in here)
+        with self._store.reading() as tx:
+            links = {crm_id: link for crm_id, (_, link) in tx.linked(self._tenant, Kind.CONTACTS, differing).items()}
+        found = [
+            Found(links[address], _flagger(tuple(sorted(wanted.get(address, set()))))) for address in sorted(differing) if address in here
+        ]
+        self._store_all(Kind.CONTACTS, found, memory, since)
+        return ""
+
+    def _flags_alarm(self, records: Sequence[Record], account: Account) -> str:
+        """An alarm if adopting these addresses would take too many flags away."""
+        with self._store.reading() as tx:
+            known = tx.linked(self._tenant, Kind.CONTACTS, [record.id for record in records])
+            stored = {record.id: record.value for record in tx.records(self._tenant, [record_id for record_id, _ in known.values()])}
+        had = lost = 0
+        for record in records:
+            value = stored.get(known[record.id][0]) if record.id in known else None
+            if isinstance(value, Contact):
+                had += len(value.sync_users)
+                lost += len(set(value.sync_users) - {account.login(user) for user in record.elements.get(contacts.SYNC, ())})
+        return self._too_many("Sync flags of contacts", lost, had)
+
+    # ----------------------------------------------------------- adopt and drop
+
+    def _adopt(self, kind: Kind, records: Sequence[Record], account: Account, memory: Memory, since: int) -> None:
+        """Store what is new about these rows, in one commit with the memory."""
+        with self._store.reading() as tx:
+            known = tx.linked(self._tenant, kind, [record.id for record in records])
+        found = []
+        for record in records:
+            link = link_of(kind, record)
+            if record.id in known and known[record.id][1].digest == link.digest:
+                continue
+            try:
+                rows.load(kind, record, account)
+            except Unreadable as error:
+                logger.warning("%s %s of onOffice cannot be read and is left as it was: %s", kind, record.id, error)
+                continue
+            found.append(Found(link, _loader(kind, record, account)))
+        self._store_all(kind, found, memory, since)
+
+    def _store_all(self, kind: Kind, found: Sequence[Found], memory: Memory, since: int) -> None:
+        again = self._records.adopt_all(self._actor, kind, found, since=since, also=lambda tx: self._remember(tx, memory))
+        if again:
+            memory.again[kind] = sorted({*memory.again.get(kind, []), *again})
+            with self._store.writing() as tx:
+                self._remember(tx, memory)
+
+    def _drop_missing(self, kind: Kind, seen: set[str], account: Account, memory: Memory) -> str:
+        """Drop what a whole walk did not show; returns an alarm. Appointments outside of the walk's period were not looked for."""
+        with self._store.reading() as tx:
+            here = tx.links(self._tenant, kind)
+            missing = {crm_id: record_id for crm_id, record_id in here.items() if crm_id not in seen}
+            if kind is Kind.APPOINTMENTS:
+                first, last = (datetime.combine(day, time(), account.zone).timestamp() for day in self._period(account))
+                inside = {one.id for one in tx.records(self._tenant, missing.values()) if one.starts < last and one.ends > first}
+                missing = {crm_id: record_id for crm_id, record_id in missing.items() if record_id in inside}
+        alarm = self._too_many(kind, len(missing), len(here))
+        if not alarm:
+            self._drop(kind, missing, account, memory)
+        return alarm
+
+    def _drop(self, kind: Kind, crm_ids: Iterable[str], account: Account, memory: Memory) -> None:
+        """Drop records that onOffice is said to have no more, after asking for each of them."""
+        with self._store.reading() as tx:
+            here = tx.links(self._tenant, kind)
+        wanted = [crm_id for crm_id in crm_ids if crm_id in here]
+        if not wanted:
+            return
+        since = self._change()
+        still = rows.fetch(self._client, account, kind, wanted, deadline=walks.DEADLINE)
+        self._adopt(kind, list(still.values()), account, memory, since)
+        for crm_id in wanted:
+            if crm_id not in still:
+                with self._store.writing() as tx:  # should it ever come back, it is looked at
+                    tx.save_link(self._tenant, kind, here[crm_id], Link(crm_id))
+                self._records.drop(self._actor, here[crm_id])
+
+    def _too_many(self, what: str, lost: int, total: int) -> str:
+        """An alarm if so many would vanish at once that it is more likely that the API user lost a right."""
+        is_all = lost == total and total > 1
+        if self._bounds.anything:
+            return ""
+        if not is_all and lost <= max(self._bounds.always, self._bounds.share * total):
+            return ""
+        return f"{lost} of {total} {what} have vanished from onOffice; nothing is removed here. Does the API user still have its rights?"
+
+    def _raise_alarms(self, memory: Memory, where: str, alarms: Iterable[str]) -> None:
+        told, before = "; ".join(dict.fromkeys(filter(None, alarms))), memory.alarms.pop(where, "")
+        if told:
+            memory.alarms[where] = told
+        if told and told != before:
+            logger.error("mirror of %s: %s", self._tenant, told)
+        elif before and not told:
+            logger.warning("mirror of %s: what onOffice shows is plausible again", self._tenant)
+
+
+def _loader(kind: Kind, record: Record, account: Account) -> Callable[[Value | None], Value]:
+    return lambda before: rows.load(kind, record, account, before)
+
+
+def _flagger(users: tuple[str, ...]) -> Callable[[Value | None], Value]:
+    def flagged(before: Value | None) -> Value:
+        assert isinstance(before, Contact)
+        return replace(before, sync_users=users)
+
+    return flagged
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,103 @@
+"""What changed in onOffice since a moment: one request for everything, more only where an answer was full.
+
+Stamps of appointments are UTC. In which zone those of addresses and tasks and the times of the log are is not documented, nor whether tasks'
+are more exact than a day: they are asked for from the earlier of both readings on, with an overlap, and digests sort out what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from radicale_onoffice.core.model import Kind
+from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, tasks, walks
+from radicale_onoffice.crm.onoffice.account import MODULES, Account
+from radicale_onoffice.crm.onoffice.client import Client
+from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Verb, identifier
+from radicale_onoffice.crm.onoffice.protocol import Row as Record
+
+OVERLAP = timedelta(minutes=5)  # clocks differ, and a change may become visible a little later
+NO_LOG = frozenset({156, 170, 23, 25})  # the API user is no administrator
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """Rows that changed, by kind, with their links; ids of what was deleted; address id → ids of the users who flagged it."""
+
+    records: dict[Kind, Sequence[Record]] = field(default_factory=dict)
+    deleted: dict[Kind, Sequence[str]] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    log_refused: bool = False
+
+
+def earliest(since: datetime, account: Account) -> str:
+    """The earlier of the two readings of a moment, local or UTC, with the overlap, as onOffice writes it."""
+    moment = since - OVERLAP
+    return min(fields.wall(moment, account.zone), moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+
+
+def ask_deleted(kind: Kind, since: str) -> Action:
+    """The log's lines about deleted records; only an administrator may read it."""
+    period = {"dateTime": [{"op": ">=", "val": since}]}
+    return Action(
+        verb=Verb.READ, resource="log", parameters={"module": MODULES[kind], "action": "delete", "listlimit": MAX_ROWS, "filter": period}
+    )
+
+
+def ask_changes(client: Client, account: Account, since: datetime, *, with_log: bool) -> Changes:
+    """What changed since a moment. Raises UpstreamDown, RefusedByOnOffice."""
+    told = earliest(since, account)
+    wanted: list[Action] = [
+        appointments.read_changed(since - OVERLAP),
+        tasks.read_range(1, 10**9, account, since=told[:10]),
+        contacts.read_page(account, 0, since=told),
+        *([walks.ask_flags(account)] if account.people else []),
+    ]
+    log = [ask_deleted(kind, told) for kind in Kind] if with_log else []
+    results = client.call([*wanted, *log], deadline=walks.DEADLINE)
+    meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
+    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {})
+    changes.records[Kind.APPOINTMENTS] = _appointments(client, meetings, since - OVERLAP)
+    changes.records[Kind.TASKS] = _tasks(client, account, work, told[:10])
+    changes.records[Kind.CONTACTS] = walks.flagged(_contacts(client, account, people, told), changes.flags)
+    _read_log(changes, results[len(wanted) :])
+    return changes
+
+
+def _contacts(client: Client, account: Account, first: Answer, since: str) -> list[Record]:
+    found, last = list(first.rows), first
+    while len(last.rows) >= MAX_ROWS:
+        offsets = [len(found) + MAX_ROWS * page for page in range(walks.PAGES)]
+        answers = walks.ask(client, [contacts.read_page(account, offset, since=since) for offset in offsets])
+        found += [record for answer in answers for record in answer.rows]
+        last = answers[-1]
+    return found
+
+
+def _tasks(client: Client, account: Account, first: Answer, since: str) -> list[Record]:
+    if len(first.rows) >= MAX_ROWS:
+        return [record for page in walks.walk_tasks(walks.Asking(client, lambda: 0), account, since=since) for record in page.records]
+    ids = [record.id for record in first.rows]
+    return rows.with_links(Kind.TASKS, first.rows, walks.ask(client, rows.ask_all_links(Kind.TASKS, ids))) if ids else []
+
+
+def _appointments(client: Client, first: Answer, since: datetime) -> list[Record]:
+    """There is no paging: the answer is asked for in halves of its time, and the newest half is open-ended."""
+    if len(first.rows) < MAX_ROWS:
+        return list(first.rows)
+    stamps = sorted(filter(None, map(appointments.changed_at, first.rows)))
+    middle = stamps[len(stamps) // 2] if stamps else since
+    if middle <= since:
+        return list(first.rows)  # all of one second: the sweep finds what is missing
+    older, newer = walks.ask(client, [appointments.read_changed(since, middle), appointments.read_changed(middle)])
+    return [*older.rows, *_appointments(client, newer, middle)]
+
+
+def _read_log(changes: Changes, results: Sequence[Answer | Refusal]) -> None:
+    for kind, result in zip(Kind, results, strict=False):
+        if isinstance(result, Refusal):
+            changes.log_refused = changes.log_refused or result.code in NO_LOG
+        else:
+            ids = (identifier(row.elements.get("resourceId")) or identifier(row.elements.get("resourcePk")) for row in result.rows)
+            changes.deleted[kind] = tuple(dict.fromkeys(one for one in ids if one and one != "0"))

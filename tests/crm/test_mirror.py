@@ -1,0 +1,449 @@
+"""Our store follows the emulated onOffice: fill, poll, sweep, and what is never believed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from radicale_onoffice.core.errors import UpstreamDown
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Slot
+from radicale_onoffice.crm.onoffice.mirror import Mirror
+from radicale_onoffice.crm.onoffice.tenants import Access
+from tests.crm.conftest import OnOffice
+
+DAY = "2026-03-20"
+ADMIN = Actor(identity=Identity("t", "admin"), face=Face.CRM)
+
+
+class Pulled:
+    """An office, an emulated onOffice, and a mirror between them."""
+
+    def __init__(self, office, onoffice: OnOffice, clock):
+        self.office, self.onoffice, self.control, self.clock = office, onoffice, onoffice.control, clock
+        self.mirror = self.another("one")
+
+    def another(self, holder: str) -> Mirror:
+        parts = {"store": self.office.store, "records": self.office.records, "client": self.onoffice.client}
+        return Mirror(**parts, tenant="t", access=Access(), clock=self.clock, holder=holder)
+
+    def values(self, kind: Kind):
+        with self.office.store.reading() as tx:
+            return [record.value for record in tx.all_records("t", kind)]
+
+    def subjects(self, kind: Kind):
+        return sorted(value.last_name if isinstance(value, Contact) else value.subject for value in self.values(kind))
+
+    def record(self, crm_id: int, kind: Kind):
+        with self.office.store.reading() as tx:
+            return tx.record("t", tx.linked("t", kind, [str(crm_id)])[str(crm_id)][0])
+
+    def pass_time(self, **much):
+        self.clock.now += timedelta(**much)
+
+    def address(self, name: str, **links) -> int:
+        return self.control.add("address", {"Name": name}, **{"sync": [self.onoffice.anna], **links})
+
+    def meeting(self, subject: str, day: str = DAY, **data) -> int:
+        times = {"start_dt": f"{day} 09:00:00", "end_dt": f"{day} 10:00:00"}
+        return self.control.add("calendar", {"description": subject, **times, **data}, users=[self.onoffice.anna])
+
+    def task(self, subject: str, **links) -> int:
+        return self.control.add("task", {"Betreff": subject, "Verantwortung": "anna"}, **links)
+
+
+@pytest.fixture
+def pulled(office, onoffice, clock):
+    return lambda **switches: Pulled(office, onoffice(**switches), clock)
+
+
+DIALECTS = [
+    {},
+    {"address_stamp_zone": "utc", "task_stamp_zone": "utc", "log_zone": "utc"},
+    {"task_stamp_precision": "day", "old_read_series": "occurrences", "old_window_tests": "anchor", "entry_ids": "fresh"},
+]
+
+
+@pytest.fixture(params=DIALECTS, ids=lambda switches: ",".join(switches) or "defaults")
+def filled(request, pulled):
+    """With one record of each kind, filled."""
+    made = pulled(**request.param)
+    made.numbers = {
+        Kind.CONTACTS: made.address("Beispiel"),
+        Kind.APPOINTMENTS: made.meeting("Besichtigung"),
+        Kind.TASKS: made.task("Rückruf"),
+    }
+    assert "filled" == made.mirror.turn()
+    return made
+
+
+TABLES = {Kind.CONTACTS: ("address", "Name"), Kind.APPOINTMENTS: ("calendar", "description"), Kind.TASKS: ("task", "Betreff")}
+
+
+# ----------------------------------------------------------------------- fill
+
+
+def test_everything_is_filled_in(filled):
+    """Records of all kinds, with whom they concern, and links between them."""
+    assert [["Beispiel"], ["Besichtigung"], ["Rückruf"]] == [filled.subjects(kind) for kind in Kind]
+    (contact,), (meeting,), (task,) = (filled.values(kind) for kind in Kind)
+    assert (("anna",), ("anna",), "anna") == (contact.sync_users, meeting.participants, task.responsible)
+
+
+def test_a_users_devices_are_offered_what_was_filled_in(filled):
+    """Feeds follow as with any other change."""
+    assert [1, 1, 1] == [len(filled.office.feeds.entries(Identity("t", "anna"), kind, "")[1]) for kind in Kind]
+    assert [0, 0, 0] == [len(filled.office.feeds.entries(Identity("t", "bert"), kind, "")[1]) for kind in Kind]
+
+
+def test_a_fill_takes_as_few_requests_as_pages_allow(pulled):
+    """500 rows an answer; flags and links ride along."""
+    made = pulled()
+    made.control.add_many("address", [{"data": {"Name": f"A{number}"}} for number in range(1200)])
+    made.control.add_many("task", [{"data": {"Betreff": f"T{number}"}} for number in range(1100)])
+    times = {"start_dt": f"{DAY} 09:00:00", "end_dt": f"{DAY} 10:00:00"}
+    made.control.add_many("calendar", [{"data": {"description": f"C{number}", **times}} for number in range(300)])
+    made.mirror.account()
+    made.control.reset_counters()
+    made.mirror.turn()
+    assert [1200, 300, 1100] == [len(made.values(kind)) for kind in Kind]
+    assert made.control.counters()["requests"] <= 3 + 1 + 3  # as many as there are pages, several of which go in one request
+
+
+def test_a_crowded_month_is_asked_for_in_parts(pulled):
+    """500 rows may mean more: the period is halved until they fit."""
+    made = pulled()
+    days = [f"2026-03-{day:02}" for day in range(1, 29)]
+    rows = [
+        {"data": {"description": f"{day} {hour}", "start_dt": f"{day} 09:00:00", "end_dt": f"{day} 10:00:00"}}
+        for day in days
+        for hour in range(40)
+    ]
+    made.control.add_many("calendar", rows)
+    made.mirror.turn()
+    assert 28 * 40 == len(made.values(Kind.APPOINTMENTS))
+
+
+def test_sparse_numbers_of_tasks_are_found(pulled):
+    """Deleted ones leave gaps; ranges grow over them."""
+    made = pulled()
+    for number in (1, 700, 90_000, 90_001):
+        made.onoffice.emulator.account.query("INSERT OR REPLACE INTO counter VALUES ('task', ?)", number - 1)
+        made.task(f"T{number}")
+    made.mirror.turn()
+    assert ["T1", "T700", "T90000", "T90001"] == made.subjects(Kind.TASKS)
+
+
+def test_a_series_that_began_years_ago_is_filled_in(pulled):
+    """Even where an account looks for it only on its first day (rule 55)."""
+    made = pulled(old_window_tests="anchor")
+    series = {
+        "rp_flag": True,
+        "rp_type": "w",
+        "rp_tage": 1,
+        "rp_beginn_datum": "2020-01-06",
+        "rp_ende_datum": "2099-12-31",
+        "rp_ende_status": "1",
+    }
+    made.meeting("Jour fixe", "2020-01-06", **series)
+    made.mirror.turn()
+    assert ["Jour fixe"] == made.subjects(Kind.APPOINTMENTS)
+
+
+def test_a_fill_that_is_cut_off_goes_on_where_it_was(pulled):
+    """Each page is a commit with the place after it."""
+    made = pulled()
+    made.control.add_many("address", [{"data": {"Name": f"A{number}"}} for number in range(1800)])
+    made.mirror.account()
+    made.control.fault(kind="pass")
+    made.control.fault(kind="status", status=502, times=100)
+    with pytest.raises(UpstreamDown):
+        made.mirror.turn()
+    assert 1500 == len(made.values(Kind.CONTACTS))
+    made.control.clear_faults()
+    made.onoffice.waited += 10
+    made.control.reset_counters()
+    restarted = made.another("one")
+    restarted.account()
+    made.control.reset_counters()
+    assert "filled" == restarted.turn()
+    assert 3 == made.control.counters()["actions"]["read address"]
+    assert 1800 == len(made.values(Kind.CONTACTS))
+
+
+def test_who_fills_is_told_how_far_it_is(pulled):
+    """For a progress bar."""
+    made = pulled()
+    made.address("A")
+    told = []
+    made.mirror.turn(lambda kind, number: told.append((kind, number)))
+    assert (Kind.CONTACTS, 1) in told
+
+
+# ----------------------------------------------------------------------- poll
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_an_edit_in_the_crm_arrives_with_the_next_poll(filled, kind):
+    """Whatever zone and precision its stamps have."""
+    table, column = TABLES[kind]
+    filled.pass_time(minutes=3)
+    filled.control.edit(table, filled.numbers[kind], **{column: "Neu"})
+    filled.pass_time(minutes=1)
+    assert "polled" == filled.mirror.turn()
+    assert ["Neu"] == filled.subjects(kind)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_new_record_arrives_with_the_next_poll(filled, kind):
+    """With its links."""
+    filled.pass_time(minutes=3)
+    {Kind.CONTACTS: filled.address, Kind.APPOINTMENTS: filled.meeting, Kind.TASKS: filled.task}[kind]("Zweite")
+    filled.mirror.turn()
+    assert 2 == len(filled.values(kind))
+    assert 2 == len(filled.office.feeds.entries(Identity("t", "anna"), kind, "")[1])
+
+
+def test_a_quiet_poll_is_one_request_and_writes_no_record(filled):
+    """Digests sort out what the overlap brings again; tasks of today are read with their links."""
+    filled.mirror.turn()
+    before = [filled.record(filled.numbers[kind], kind).version for kind in Kind]
+    filled.pass_time(minutes=5)
+    filled.control.reset_counters()
+    filled.mirror.turn()
+    assert filled.control.counters()["requests"] <= 2
+    filled.pass_time(days=1, hours=-8)  # a day later, before the sweep's hour
+    filled.mirror.turn()
+    assert before == [filled.record(filled.numbers[kind], kind).version for kind in Kind]
+
+
+def test_a_flag_given_or_taken_in_the_crm_arrives(filled):
+    """Whether it raises the address's stamp or not (rule 18)."""
+    number = filled.numbers[Kind.CONTACTS]
+    filled.control.link("address:user:sync", number, filled.onoffice.bert)
+    filled.mirror.turn()
+    assert ("anna", "bert") == filled.record(number, Kind.CONTACTS).value.sync_users
+    filled.control.unlink("address:user:sync", number, filled.onoffice.anna)
+    filled.mirror.turn()
+    assert ("bert",) == filled.record(number, Kind.CONTACTS).value.sync_users
+
+
+def test_what_only_we_know_survives_every_poll(filled):
+    """A slot that was given here (rule 39)."""
+    number = filled.numbers[Kind.CONTACTS]
+    filled.control.add_entry(number, "phone", "+49 241 1")
+    filled.mirror.turn()
+    record = filled.record(number, Kind.CONTACTS)
+    slotted = replace(record.value, entries=(replace(record.value.entries[0], slot=Slot.CAR),))
+    filled.office.records.write(ADMIN, Kind.CONTACTS, slotted, record_id=record.id)
+    filled.control.edit("address", number, Ort="Köln")
+    filled.mirror.turn()
+    value = filled.record(number, Kind.CONTACTS).value
+    assert ("Köln", Slot.CAR) == (value.city, value.entries[0].slot)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_delete_in_the_crm_arrives_by_the_log(filled, kind):
+    """Where the API user may read it."""
+    filled.pass_time(minutes=1)
+    filled.control.delete(TABLES[kind][0], filled.numbers[kind], by="anna")
+    filled.mirror.turn()
+    assert [] == filled.values(kind)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_without_the_log_a_delete_arrives_by_the_sweep(filled, kind):
+    """At night; polls go on without the log, and do not ask for it again."""
+    filled.control.set_right(filled.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
+    filled.control.delete(TABLES[kind][0], filled.numbers[kind])
+    filled.mirror.turn()
+    assert 1 == len(filled.values(kind))
+    filled.control.reset_counters()
+    filled.mirror.turn()
+    assert "read log" not in filled.control.counters()["actions"]
+    filled.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
+    assert "swept" == filled.mirror.turn()
+    assert [] == filled.values(kind)
+    assert "polled" == filled.mirror.turn()
+
+
+def test_what_no_stamp_tells_is_found_by_the_sweep(pulled):
+    """A number that was changed without raising the address's stamp."""
+    made = pulled(entry_raises_stamp=False)
+    number = made.address("A", entries=[{"what": "phone", "value": "1"}])
+    made.mirror.turn()
+    made.pass_time(hours=5)
+    made.mirror.turn()
+    made.control.add_entry(number, "phone", "2")
+    made.pass_time(hours=5)
+    made.mirror.turn()
+    assert 1 == len(made.record(number, Kind.CONTACTS).value.entries)
+    made.mirror.sweep()
+    assert 2 == len(made.record(number, Kind.CONTACTS).value.entries)
+
+
+def test_what_changes_here_while_onoffice_is_asked_is_read_again(filled):
+    """A device's own write must not be undone by a row that is older."""
+    number = filled.numbers[Kind.TASKS]
+    record = filled.record(number, Kind.TASKS)
+    filled.control.edit("task", number, Betreff="Im CRM")
+
+    def device_writes():
+        filled.control.edit("task", number, Aufgabe="vom Gerät")  # as a write-through does: onOffice first, then the store
+        filled.office.records.write(ADMIN, Kind.TASKS, replace(record.value, description="vom Gerät"), record_id=record.id)
+
+    filled.onoffice.before_the_next_answer(device_writes)
+    filled.mirror.turn()
+    history = [(line.value.subject, line.value.description) for line in filled.office.records.history("t", record.id)]
+    assert [("Rückruf", ""), ("Rückruf", "vom Gerät"), ("Im CRM", "vom Gerät")] == history
+
+
+def test_a_page_that_waited_its_turn_is_no_newer_than_its_request(pulled):
+    """Several pages come in one answer; what a device writes while the first is stored is newer than the second."""
+    made = pulled()
+    numbers = made.control.add_many("address", [{"data": {"Name": f"A{number}"}} for number in range(600)])
+    made.mirror.turn()
+    made.control.edit("address", numbers[0], Ort="Köln")
+    made.control.edit("address", numbers[-1], Ort="Köln")
+    record = made.record(numbers[-1], Kind.CONTACTS)
+
+    def device_writes():
+        made.control.edit("address", numbers[-1], Strasse="Gerätestr. 1")
+        value = replace(record.value, street="Gerätestr. 1")
+        made.office.records.write(ADMIN, Kind.CONTACTS, value, record_id=record.id)
+
+    made.onoffice.before_the_next_answer(device_writes)
+    made.mirror.sweep()
+    assert ("Köln", "Köln") == (made.record(numbers[0], Kind.CONTACTS).value.city, made.record(numbers[-1], Kind.CONTACTS).value.city)
+    streets = [line.value.street for line in made.office.records.history("t", record.id)]
+    assert ["", "Gerätestr. 1", "Gerätestr. 1"] == streets
+
+
+def test_the_mirror_runs_on_each_engine(make_office, database_url, onoffice, clock):
+    """Fill, edit, flag, delete."""
+    made = Pulled(make_office(url=database_url), onoffice(), clock)
+    first, second = made.address("A"), made.address("B", sync=[])
+    made.mirror.turn()
+    made.control.edit("address", first, Name="Neu")
+    made.control.link("address:user:sync", second, made.onoffice.anna)
+    made.mirror.turn()
+    assert [("B", ("anna",)), ("Neu", ("anna",))] == sorted((value.last_name, value.sync_users) for value in made.values(Kind.CONTACTS))
+    made.control.delete("address", second)
+    made.mirror.turn()
+    assert ["Neu"] == made.subjects(Kind.CONTACTS)
+
+
+def test_groups_of_users_follow_onoffice(filled):
+    """Surveyed once a day."""
+    with filled.office.store.reading() as tx:
+        assert ("Miete",) == tx.user(Identity("t", "anna")).groups
+
+
+# ------------------------------------------------------------------ emptiness
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_lost_right_removes_nothing(pulled, kind, caplog):
+    """Everything reads as empty: the mirror stays, an alarm is raised, and recovery needs no hand."""
+    made = pulled()
+    for number in range(3):
+        {Kind.CONTACTS: made.address, Kind.APPOINTMENTS: made.meeting, Kind.TASKS: made.task}[kind](f"N{number}")
+    made.mirror.turn()
+    api = made.onoffice.emulator.account.user("api")
+    made.control.set_right(api, TABLES[kind][0], "read", allowed=False)
+    made.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
+    assert "swept" == made.mirror.turn()
+    assert 3 == len(made.values(kind))
+    assert f"3 of 3 {kind} have vanished" in made.mirror.memory().alarms["sweep"]
+    assert "Does the API user still have its rights?" in caplog.text
+    assert "polled" == made.mirror.turn()
+    assert made.mirror.memory().alarms
+    made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
+    made.pass_time(hours=1, minutes=1)
+    assert "swept" == made.mirror.turn()
+    assert {} == made.mirror.memory().alarms
+    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), kind, "")[1])
+
+
+def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
+    """No contact leaves a device because an answer was empty; the next good answer ends the alarm and brings what changed meanwhile."""
+    made = pulled()
+    numbers = [made.address(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    made.control.edit("address", numbers[0], Name="Neu")
+    made.control.fault(kind="empty")
+    made.mirror.turn()
+    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
+    assert "3 of 3 Sync flags" in made.mirror.memory().alarms["poll"]
+    made.mirror.turn()
+    assert {} == made.mirror.memory().alarms
+    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
+
+
+def test_an_administrator_may_know_better(pulled):
+    """Everything was really deleted, and the log is not readable."""
+    made = pulled()
+    made.control.set_right(made.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
+    numbers = [made.task(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    for number in numbers:
+        made.control.delete("task", number)
+    made.mirror.sweep()
+    assert 3 == len(made.values(Kind.TASKS))
+    made.mirror.accept()
+    assert ([], {}) == (made.values(Kind.TASKS), made.mirror.memory().alarms)
+
+
+def test_a_record_that_was_hidden_for_a_while_comes_back(pulled):
+    """Under the name that devices knew it by."""
+    made = pulled()
+    number, _ = made.task("N0"), made.task("N1")
+    made.mirror.turn()
+    name = made.record(number, Kind.TASKS).name
+    api = made.onoffice.emulator.account.user("api")
+    made.control.set_right(api, "task", "read", allowed=False, record=number)
+    made.mirror.sweep()
+    assert made.record(number, Kind.TASKS).deleted
+    made.control.set_right(api, "task", "read", allowed=True, record=number)
+    made.mirror.sweep()
+    assert (False, name) == (made.record(number, Kind.TASKS).deleted, made.record(number, Kind.TASKS).name)
+
+
+# --------------------------------------------------------------------- outage
+
+
+def test_an_outage_keeps_everything_and_loses_no_change(filled):
+    """The poll after it asks from before it."""
+    filled.control.fault(kind="status", status=503, times=1000)
+    filled.control.edit("task", filled.numbers[Kind.TASKS], Betreff="Neu")
+    with pytest.raises(UpstreamDown):
+        filled.mirror.turn()
+    assert ["Rückruf"] == filled.subjects(Kind.TASKS)
+    filled.control.clear_faults()
+    filled.pass_time(days=1, hours=-9)
+    filled.onoffice.waited += 10
+    filled.mirror.turn()
+    assert ["Neu"] == filled.subjects(Kind.TASKS)
+
+
+def test_one_process_pulls(pulled):
+    """The others find the lease taken, until it ends or is given back."""
+    made = pulled()
+    other = made.another("two")
+    assert ("filled", "") == (made.mirror.turn(), other.turn())
+    made.pass_time(minutes=6)
+    assert ("polled", "") == (other.turn(), made.mirror.turn())
+    other.release()
+    assert "polled" == made.mirror.turn()
+
+
+def test_a_series_anchored_at_zero_is_left_as_it_was(pulled, caplog):
+    """The trap of rule 73, made by somebody else: told to the administrator, and the rest is mirrored."""
+    made = pulled()
+    number = made.meeting("Gut")
+    made.mirror.turn()
+    made.control.edit("calendar", number, start_dt="0000-00-00 00:00:00")
+    made.mirror.turn()
+    assert ["Gut"] == made.subjects(Kind.APPOINTMENTS)
+    assert "cannot be read and is left as it was" in caplog.text

@@ -1,0 +1,88 @@
+"""The store's part about a CRM that is elsewhere, on both engines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from radicale_onoffice.core.errors import NotFound
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Task
+from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link
+from radicale_onoffice.stores.sql import open_store
+
+NOW = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)
+ANNA = Identity("t", "anna")
+CRM = Actor(identity=ANNA, face=Face.CRM)
+
+
+@pytest.fixture
+def store(database_url):
+    opened = open_store(database_url)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+def test_a_record_is_adopted_once_and_its_link_is_kept(make_office, database_url):
+    """The same content again changes nothing but the link; other content is a new version; gone and back is the same record."""
+    office = make_office(url=database_url)
+    value = Contact(last_name="Berger", sync_users=("anna",))
+    made = office.records.adopt(CRM, Kind.CONTACTS, Held(value, Link("17", "s1", "d1")))
+    again = office.records.adopt(CRM, Kind.CONTACTS, Held(value, Link("17", "s2", "d1")), record_id=made.id)
+    assert (made.id, 1) == (again.id, again.version)
+    with office.store.reading() as tx:
+        assert {"17": (made.id, Link("17", "s2", "d1"))} == tx.linked("t", Kind.CONTACTS, ["17", "18"])
+        assert ({"17": made.id}, Link("17", "s2", "d1")) == (tx.links("t", Kind.CONTACTS), tx.link("t", made.id))
+    changed = office.records.adopt(CRM, Kind.CONTACTS, Held(replace(value, first_name="Eva"), Link("17", "s3", "d2")), record_id=made.id)
+    assert (2, ["Eva"]) == (
+        changed.version,
+        [offer.text.partition("N:Berger;")[2][:3] for offer in office.feeds.listing(ANNA, Kind.CONTACTS)],
+    )
+    office.records.drop(CRM, made.id)
+    with office.store.reading() as tx:
+        assert {} == tx.links("t", Kind.CONTACTS)
+    back = office.records.adopt(CRM, Kind.CONTACTS, Held(value, Link("17", "s4", "d1")), record_id=made.id)
+    assert (made.id, False, 4) == (back.id, back.deleted, back.version)
+    with pytest.raises(NotFound):
+        office.records.adopt(CRM, Kind.CONTACTS, Held(value, Link("99")), record_id="nobody")
+
+
+def test_a_lease_has_one_holder_until_it_ends(store):
+    """Another one gets it when it has run out, or was ended."""
+    later = NOW + timedelta(minutes=1)
+    with store.writing() as tx:
+        assert tx.lease("pull t", "one", NOW, later)
+        assert not tx.lease("pull t", "two", NOW, later)
+        assert tx.lease("pull t", "one", NOW, later + timedelta(minutes=1))
+        assert tx.lease("pull t", "two", later + timedelta(minutes=2), later + timedelta(minutes=3))
+        tx.end_lease("pull t", "one")
+        assert not tx.lease("pull t", "one", later + timedelta(minutes=2), later + timedelta(minutes=3))
+        tx.end_lease("pull t", "two")
+        assert tx.lease("pull t", "one", NOW, later)
+
+
+def test_errands_are_kept_in_order_and_their_numbers_are_never_used_again(store):
+    """What is to be sent, what was perhaps sent, and what was refused with the reason."""
+    errand = Errand(actor=CRM, kind=Kind.TASKS, record_id="r1", before=None, after=Task(subject="a"), state=ErrandState.SENT, at=NOW)
+    with store.writing() as tx:
+        first, second = tx.add_errand(errand), tx.add_errand(replace(errand, record_id="r2", before=Task(), after=None))
+        assert [first, second] == [one.number for one in tx.errands("t")]
+        refused = replace(tx.errands("t")[0], state=ErrandState.REFUSED, reason="no right", tries=2)
+        tx.save_errand(refused)
+        assert refused == tx.errands("t")[0]
+        tx.remove_errand(first)
+        tx.remove_errand(second)
+        assert tx.add_errand(errand) > second
+        assert [] == tx.errands("other")
+
+
+def test_what_a_mirror_remembers_is_replaced_and_forgotten(store):
+    """By tenant and name."""
+    with store.writing() as tx:
+        tx.save_mirror_state("t", "contacts", "{}")
+        tx.save_mirror_state("t", "contacts", "[1]")
+        assert ("[1]", None) == (tx.mirror_state("t", "contacts"), tx.mirror_state("u", "contacts"))
+        tx.save_mirror_state("t", "contacts", None)
+        assert tx.mirror_state("t", "contacts") is None
