@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from radicale_onoffice.core.errors import UpstreamDown
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Slot
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Slot, Task
+from radicale_onoffice.core.ports import Errand, ErrandState
+from radicale_onoffice.crm.onoffice import walks
 from radicale_onoffice.crm.onoffice.mirror import Mirror
 from radicale_onoffice.crm.onoffice.tenants import Access
 from tests.crm.conftest import OnOffice
@@ -334,6 +337,49 @@ def test_the_mirror_runs_on_each_engine(make_office, database_url, onoffice, clo
     assert ["Neu"] == made.subjects(Kind.CONTACTS)
 
 
+def errand(kind, record_id, before, after, state=ErrandState.SENT) -> Errand:
+    return Errand(
+        actor=ADMIN, kind=kind, record_id=record_id, before=before, after=after, state=state, at=datetime(2026, 3, 15, tzinfo=UTC)
+    )
+
+
+def test_a_record_with_an_errand_on_its_way_is_left_alone(filled):
+    """What was changed here is not in onOffice yet; read again when the errand is done."""
+    number = filled.numbers[Kind.TASKS]
+    record = filled.record(number, Kind.TASKS)
+    with filled.office.store.writing() as tx:
+        waiting = tx.add_errand(errand(Kind.TASKS, record.id, record.value, record.value, ErrandState.WAITING))
+    filled.control.edit("task", number, Betreff="Im CRM")
+    filled.mirror.turn()
+    assert ["Rückruf"] == filled.subjects(Kind.TASKS)
+    with filled.office.store.writing() as tx:
+        tx.remove_errand(waiting)
+    filled.mirror.turn()
+    assert ["Im CRM"] == filled.subjects(Kind.TASKS)
+
+
+def test_a_record_that_is_just_being_made_from_here_is_not_made_twice(filled):
+    """It is in onOffice, and its link not yet here."""
+    with filled.office.store.writing() as tx:
+        making = tx.add_errand(errand(Kind.TASKS, "new", None, Task(subject="Neu")))
+    filled.task("Neu")
+    filled.mirror.turn()
+    assert ["Rückruf"] == filled.subjects(Kind.TASKS)
+    with filled.office.store.writing() as tx:
+        tx.remove_errand(making)
+    filled.mirror.turn()
+    assert ["Neu", "Rückruf"] == filled.subjects(Kind.TASKS)
+
+
+def test_rows_that_wait_for_their_links_are_as_old_as_their_own_request(pulled):
+    """Links of tasks come with the request after."""
+    made = pulled()
+    made.task("T")
+    marks = itertools.count(1)
+    (page,) = walks.walk_tasks(walks.Asking(made.onoffice.client, lambda: next(marks)), made.mirror.account())
+    assert (1, 1, 3) == (len(page.records), page.since, next(marks))
+
+
 def test_groups_of_users_follow_onoffice(filled):
     """Surveyed once a day."""
     with filled.office.store.reading() as tx:
@@ -378,6 +424,35 @@ def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
     assert "3 of 3 Sync flags" in made.mirror.memory().alarms["poll"]
     made.mirror.turn()
     assert {} == made.mirror.memory().alarms
+    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
+
+
+def test_a_record_that_a_walk_missed_is_asked_for_before_it_is_dropped(pulled):
+    """One is no emptiness; but it is there."""
+    made = pulled()
+    made.task("Einzige")
+    made.mirror.turn()
+    made.control.fault(kind="empty", verb="read", resourcetype="task")
+    made.mirror.sweep()
+    assert ["Einzige"] == made.subjects(Kind.TASKS)
+
+
+def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
+    """The address's row is good, the relations' answer is not; the change arrives when both are, however much later."""
+    made = pulled()
+    numbers = [made.address(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    relations = made.onoffice.emulator.account.query("SELECT type, parent, child FROM relation")
+    made.onoffice.emulator.account.query("DELETE FROM relation")
+    made.pass_time(minutes=10)
+    made.control.edit("address", numbers[0], Name="Neu")
+    made.pass_time(minutes=1)
+    made.mirror.turn()
+    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
+    made.pass_time(hours=9)
+    for relation in relations:
+        made.onoffice.emulator.account.link(*relation)
+    made.mirror.turn()
     assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
 
 
