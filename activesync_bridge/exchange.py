@@ -127,6 +127,7 @@ class Writer:
         same = (
             not command.instance_id
             and command.data is not None
+            and (command.verb != "Add" or items.is_complete(self.kind, command.data))
             and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, meaning)
         )
         self.own[record.id] = Written(record.version, record.etag if same else "")

@@ -7,8 +7,9 @@ hold a thread, and every request would go back and forth between loop and thread
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
-import threading
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -16,7 +17,9 @@ from typing import Any, TypeVar
 
 from a2wsgi.wsgi import build_environ
 
-from radicale_onoffice import turns
+from radicale_onoffice.turns import Turns
+
+logger = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
@@ -28,16 +31,30 @@ class Pool:
     """The threads in which requests of both faces are answered, ``turns_at_once`` of them computing at a time."""
 
     def __init__(self, turns_at_once: int):
-        self._turns = threading.Semaphore(turns_at_once)
-        self._threads = ThreadPoolExecutor(WORKERS, "worker")
+        self._turns = Turns(ThreadPoolExecutor(WORKERS, "worker"), threads=WORKERS, at_once=turns_at_once)
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Call a function in a thread, when it is its turn."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, self._call, function, *args)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        context = copy_context()
 
-    def _call(self, function: Callable[..., T], *args: object) -> T:
-        with turns.taken(self._turns):
-            return function(*args)
+        def job() -> None:
+            try:
+                tell = functools.partial(_answer, answer.set_result, context.run(function, *args))
+            except BaseException as error:  # noqa: BLE001 - as executors do: whatever it is, it is the caller's
+                tell = functools.partial(_answer, answer.set_exception, error)
+            try:
+                loop.call_soon_threadsafe(tell)
+            except RuntimeError:
+                logger.debug("the loop has ended before a request could be answered")
+
+        def _answer(with_what: Callable[[Any], None], found: object) -> None:
+            if not answer.done():  # else the request has been given up
+                with_what(found)
+
+        self._turns.run(job)
+        return await answer
 
 
 class Workers:

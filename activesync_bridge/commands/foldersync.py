@@ -10,7 +10,7 @@ The five mail folders are always there and always empty: Android drops an accoun
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -192,7 +192,18 @@ def offered(tx: Transaction, who: Reader) -> tuple[Folder, ...]:
         Folder(kind.value, folders.properties(who, kind, tx.folder_properties(who.identity, kind))["display_name"], KIND_FOLDERS[kind])
         for kind in folders.offered_kinds(who)
     ]
-    return (*mail, *kinds)
+    return _named_apart([*mail, *kinds])
+
+
+def _named_apart(found: Iterable[Folder]) -> tuple[Folder, ...]:
+    """The folders with no name twice (R2198): users give names of their own."""
+    taken: dict[str, Folder] = {}
+    for folder in found:
+        name, number = folder.name, 2
+        while name in taken:
+            name, number = f"{folder.name} ({number})", number + 1
+        taken[name] = folder._replace(name=name)
+    return tuple(taken.values())
 
 
 def load(tx: Transaction, device: Device) -> State:

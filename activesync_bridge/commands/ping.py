@@ -76,7 +76,7 @@ def handle(session: Session, body: Element | None) -> Answer:
     if len(ids) > MOST_FOLDERS:
         return _answer_with(TOO_MANY, Element(Ping.MaxFolders, str(MOST_FOLDERS)))
     if (heartbeat, ids) != (device.heartbeat, device.ping_folders):
-        # R335: kept, so that a Ping without a body means the same, also after a restart.
+        # R5632: kept, so that a Ping without a body means the same, also after a restart.
         session.device = session.office.devices.update(session.identity, device.id, heartbeat=heartbeat, ping_folders=ids)
     return resume(session, PingRequest(heartbeat, ids), may_wait=True)
 

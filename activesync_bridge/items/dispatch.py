@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from activesync_bridge.items import Flavour, Ghosting, appointments, contacts, patching, tasks
+from activesync_bridge.wbxml.codepages import Calendar
 from activesync_bridge.wbxml.element import Element
 from radicale_onoffice import formats
 from radicale_onoffice.core.drafts import Draft
@@ -51,6 +52,11 @@ def draft(kind: Kind, text: str, base: Base | None, flavour: Flavour) -> Draft:
 def wanted_uid(kind: Kind, data: Element, flavour: Flavour) -> str:
     """The UID that a client chose for a new item, "" if it chose none: by it an item that comes twice is found."""
     return appointments.wanted_uid(data, flavour) if kind is Kind.APPOINTMENTS else ""
+
+
+def is_complete(kind: Kind, data: Element) -> bool:
+    """False for a new appointment whose times the server has to make ([MS-ASCAL] 3.2.4.4), and to tell."""
+    return kind is not Kind.APPOINTMENTS or all(data.text_of(tag).strip() for tag in (Calendar.StartTime, Calendar.EndTime))
 
 
 def patch_occurrence(kind: Kind, text: str | None, instance: str, data: Element | None, flavour: Flavour) -> str:

@@ -50,7 +50,8 @@ class Devices:
             says["last_sync"] = now
         if known is not None and replace(known, **says) == known and now - known.last_seen < SEEN_EVERY:
             return known
-        with self._store.writing() as tx:
+        # Lost with the power, it is noted again with the device's next request; what a device is told is committed behind it, and lasts.
+        with self._store.writing(lasting=False) as tx:
             known = tx.device(identity, device_id, lock=True)
             device = replace(known, last_seen=now, **says) if known else self._new(tx, identity, device_id, says, now)
             tx.save_device(device)
@@ -157,7 +158,7 @@ class Devices:
             raise TooManyDevices(self._policy.max_devices)
         # A request that was on its way when the device was removed may have left a state behind.
         tx.remove_device(identity, device_id)
-        others = [one.identity.user for one in tx.devices(identity.tenant) if one.id == device_id and one.identity != identity]
+        others = [user for user in tx.users_of_device(identity.tenant, device_id) if user != identity.user]
         detail = f"{device_id} {says['type']}".strip() + (f", also a device of {', '.join(others)}" if others else "")
         self._audit(tx, identity, detail, "added", f"device {device_id}")
         return Device(identity=identity, id=device_id, first_seen=now, last_seen=now, **says)

@@ -280,6 +280,9 @@ class Transaction(Protocol):
     def devices(self, tenant: str, user: str | None = None) -> Sequence[Device]:
         """A tenant's or a user's devices, by user and id."""
 
+    def users_of_device(self, tenant: str, device_id: str) -> Sequence[str]:
+        """Logins that have a device of this id, in order: they may share one, or one was sold."""
+
     def save_device(self, device: Device) -> None: ...
     def remove_device(self, identity: Identity, device_id: str) -> bool:
         """Remove the device with sync states, client ids and failures; False if there was none."""

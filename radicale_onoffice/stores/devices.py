@@ -113,6 +113,10 @@ class DevicesPart(Part):
         rows = self._connection.execute(query if user is None else query.where(devices.c.login == user)).all()
         return [device_from(row) for row in rows]
 
+    def users_of_device(self, tenant: str, device_id: str) -> Sequence[str]:
+        query = select(devices.c.login).where(devices.c.tenant == tenant, devices.c.id == device_id).order_by(devices.c.login)
+        return self._connection.execute(query).scalars().all()
+
     def save_device(self, device: Device) -> None:
         row = {
             "tenant": device.identity.tenant,

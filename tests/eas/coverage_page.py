@@ -1,7 +1,8 @@
 """Which of Microsoft's statements, facts and pains have a test: collected from the tests themselves, and written down as a page.
 
 **Notation.** Numbers repeat between Microsoft's documents. ``MS-ASCAL R235`` is unambiguous; a bare ``R235`` is of the document that was named
-last before it in the same docstring or comment, else of the one that the module's docstring names first. ``R5106-R5122`` is a range.
+last before it in the same docstring or comment, else of the one that the module's docstring names first, else of MS-ASCMD.
+``R5106-R5122`` is a range.
 ``Fact 7`` and ``Pains 21, 50`` in a docstring or comment, or ``pain_21`` in a test's name, name the lists that the bridge was built from.
 
 ``requirements.tsv`` says of each statement that binds a server (document, number, ``MUST`` or ``fact``) whether it is ``covered``,
@@ -65,10 +66,6 @@ Requirement = tuple[str, int]  # document, number
 Found = Mapping[tuple[str, int], set[str]]  # what is named -> the tests that name it
 
 
-class Unclear(Exception):
-    """A bare number in a module that names no document."""
-
-
 # ------------------------------------------------------------------- the tests
 
 
@@ -100,7 +97,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
                 said = ast.get_docstring(node) or ""
                 in_name = [f"R{number}" for number in re.findall(r"_[rR](\d+)", node.name) if f"R{number}" not in said]
                 for text in (node.name.replace("_", " "), said, *own, *ids, *in_name):
-                    yield name, text, module.group() if module else ""
+                    yield name, text, module.group() if module else DOCUMENTS[0]
 
 
 def is_comment(token: tokenize.TokenInfo) -> bool:
@@ -109,14 +106,12 @@ def is_comment(token: tokenize.TokenInfo) -> bool:
 
 
 def requirements(text: str, default: str) -> Iterator[tuple[str, int, int]]:
-    """Document and first and last number of each mention. Raises Unclear."""
+    """Document and first and last number of each mention."""
     document = default
     for match in NAMED.finditer(text):
         if match["document"]:
             document = match["document"]
             continue
-        if not document:
-            raise Unclear(f"R{match['first']} of which document? {text!r}")
         first = int(match["first"])
         yield document, first, int(match["last"] or first)
 

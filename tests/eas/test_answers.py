@@ -38,11 +38,12 @@ CARD = (
 EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:e1\r\nDTSTAMP:20260301T100000Z\r\nDTSTART:20260316T090000Z\r\n"
     "DTEND:20260316T100000Z\r\nSUMMARY:Termin\r\nLOCATION:Rathaus\r\nGEO:50.77;6.08\r\nDESCRIPTION:{note}\r\nCATEGORIES:A,B\r\n"
+    "ORGANIZER:mailto:anna@example.com\r\nATTENDEE:mailto:b@example.com\r\nATTACH:https://example.com/a.pdf\r\n"
     "RRULE:FREQ=WEEKLY;BYDAY=MO\r\nEXDATE:20260323T090000Z\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 TODO = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:t1\r\nDTSTAMP:20260301T100000Z\r\nSUMMARY:Anruf\r\n"
-    "DUE;VALUE=DATE:20260320\r\nDESCRIPTION:{note}\r\nPRIORITY:1\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+    "DUE;VALUE=DATE:20260320\r\nDESCRIPTION:{note}\r\nPRIORITY:1\r\nRRULE:FREQ=DAILY\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
 )
 ADDRESSES = {
     "contacts": ("/anna/contacts/c1.vcf", CARD),
@@ -141,7 +142,10 @@ def operations(phone, collection: str, server_id: str, *, multipart: bool = Fals
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_value_of_an_item_is_an_inline_string(sync_body, version):
-    """MS-ASDTYPE R7, R20, R87, R91, R122, R502: booleans, times, numbers, text, time zones and doubles; MS-ASWBXML R8; MS-ASHTTP R219."""
+    """MS-ASDTYPE R7, R20, R87, R91, R122, R502: booleans, times, numbers, text, time zones and doubles; MS-ASWBXML R8; MS-ASHTTP R219.
+
+    Every tag that is opened is closed: MS-ASCAL R14, MS-ASCNTC R4, MS-ASTASK R3.
+    """
     tags = set()
     for collection in COLLECTIONS:
         body, headers = sync_body(version, collection, preference())
@@ -165,7 +169,7 @@ def test_a_picture_of_a_search_is_opaque_data(filled, phone):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_times_have_the_form_of_their_class(sync_body, version):
-    """MS-ASDTYPE R15, R16, R18, fact 26: without separators in appointments, with them and milliseconds elsewhere; MS-ASCAL R434, R235."""
+    """MS-ASDTYPE R15, R16, R18, fact 26: without separators in appointments, with them and milliseconds elsewhere; MS-ASCAL R434, R434001, R235."""
     texts = {leaf.tag: leaf.data.decode() for name in COLLECTIONS for leaf in leaves(sync_body(version, name)[0])}
     assert ("20260316T090000Z", "20260316T100000Z") == (texts[Calendar.StartTime], texts[Calendar.EndTime])
     assert "1980-03-15" == texts[Contacts.Birthday][:10]
@@ -201,10 +205,26 @@ def test_what_stands_in_requests_only_is_in_no_answer(sync_body, version):
         assert not asked & {one.tag for one in all_of(decode(body))}
 
 
+# What CONFORMANCE.md calls not applicable because it is never sent
+NEVER_SENT = {
+    *(AirSyncBase.NativeBodyType, AirSyncBase.Preview, AirSyncBase.BodyPart, AirSyncBase.Attachments),
+    *(Calendar.Attendees, Calendar.OrganizerName, Calendar.OrganizerEmail, Calendar.ResponseType, Tasks.Recurrence),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_never_sent(sync_body, version):
+    """Whatever a client asks for, and whatever stands in the card, the event or the task."""
+    preview = preference(E(AirSyncBase.Preview, "10"))
+    for collection in COLLECTIONS:
+        body, _ = sync_body(version, collection, preview)
+        assert not NEVER_SENT & {one.tag for one in all_of(decode(body))}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_a_body_has_each_of_its_children_once_and_as_text(sync_body, collection, version):
-    """MS-ASAIRS R105, R386: it is there; R174, R203, R280, R312: each child once; R204, R313: none of them has children."""
+    """MS-ASAIRS R105, R386, R1400, R1401: it is there, as plain text; R174, R203, R280, R312: each child once; R204, R313: none of them has children."""
     item = decode(sync_body(version, collection, preference())[0])
     bodies = [one for one in all_of(item) if one.tag == AirSyncBase.Body]
     assert 1 == len(bodies)

@@ -48,7 +48,7 @@ def get(query, path="/autodiscover/autodiscover.json"):
     ],
 )
 def test_a_phone_finds_the_server_whatever_the_case_of_the_path(path):
-    """R2124, R2480, R3815: culture, user, and the server of type MobileSync."""
+    """R703, R2124, R2480, R3815: in the schema that was asked for: culture, user, and the server of type MobileSync."""
     assert autodiscover.serves(path)
     assert autodiscover.needs_login(path)
     response = post(asking(), path).find(f"{M}Response")

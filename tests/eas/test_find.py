@@ -59,6 +59,14 @@ def test_as_many_as_asked_for_r131999(found, three):
     assert (2, "0-1", "3") == (len(list(response.all(Tag.Result))), text(response, Tag.Range), text(response, Tag.Total))
 
 
+def test_without_a_range_it_is_the_first_hundred(found, add_contact):
+    """R10031996, R131999: with the number of all that there are."""
+    for number in range(105):
+        add_contact("Max", f"Muster{number:03}")
+    response = at(found(asking("max")), Tag.Response)
+    assert (100, "0-99", "105") == (len(list(response.all(Tag.Result))), text(response, Tag.Range), text(response, Tag.Total))
+
+
 def test_nobody_is_no_result_r38391805(found):
     """R38391805."""
     assert ["Store", "Status", "Total"] == names(at(found(asking("max")), Tag.Response))

@@ -47,7 +47,7 @@ def refused(ask, open_session):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_folder_can_be_made(key, refused, version):
-    """R4015: the root and the default folders take no other."""
+    """R4015: the root and the default folders take no other; without SyncKey and ServerId: R3904, R4570."""
     assert "3" == refused("FolderCreate", create(key), version)
     assert "3" == refused("FolderCreate", create(key, parent="appointments"), version)
 
@@ -71,7 +71,7 @@ def test_a_default_folder_is_not_made_r4035(key, refused, kind):
 
 @pytest.mark.parametrize("folder", ["inbox", "outbox", "drafts", "contacts", "appointments", "tasks"])
 def test_default_folders_cannot_be_deleted_r4047_or_renamed_r4102(key, refused, folder):
-    """R4046, R4047, R4101, R4102."""
+    """R4046, R4047, R4101, R4102; without a SyncKey: R5785, R5786."""
     assert "3" == refused("FolderDelete", delete(key, folder))
     assert "2" == refused("FolderUpdate", update(key, folder))
 

@@ -100,6 +100,29 @@ def test_a_folder_that_was_renamed_is_updated(office, sync):
     assert "Adressen" == text(answer, Tag.Changes, Tag.Update, Tag.DisplayName)
 
 
+def test_what_is_told_of_a_folder(office, sync):
+    """R3625, R3916, R4665, R5885: Add and Update have one of each, Delete the id alone."""
+    key = text(sync("0"), Tag.SyncKey)
+    assert {("ServerId", "ParentId", "DisplayName", "Type")} == {tuple(names(one)) for one in at(sync("0"), Tag.Changes).all(Tag.Add)}
+    with office.store.writing() as tx:
+        tx.save_folder_properties(ANNA, Kind.CONTACTS, {"display_name": "Adressen"})
+    close(office, Kind.TASKS)
+    changes = at(sync(key), Tag.Changes)
+    assert ["ServerId", "ParentId", "DisplayName", "Type"] == names(at(changes, Tag.Update))
+    assert ["ServerId"] == names(at(changes, Tag.Delete))
+
+
+def test_no_two_folders_have_the_same_name(office, sync):
+    """R2198, R5416: also where a user called the contacts what a mail folder is called."""
+    with office.store.writing() as tx:
+        tx.save_folder_properties(ANNA, Kind.CONTACTS, {"display_name": "Outbox"})
+        tx.save_folder_properties(ANNA, Kind.TASKS, {"display_name": "Outbox"})
+        tx.save_user(replace(tx.user(ANNA), language="en"))
+    found = {text(one, Tag.ServerId): text(one, Tag.DisplayName) for one in at(sync("0"), Tag.Changes).all(Tag.Add)}
+    assert len(found) == len(set(found.values()))
+    assert ("Outbox", {"Outbox (2)", "Outbox (3)"}) == (found["outbox"], {found["contacts"], found["tasks"]})
+
+
 def test_a_lost_answer_is_given_again_r5106(office, sync):
     """R5106-R5122: the previous key is answered as before, also with key 0; it stays valid until the new one is used (fact 6)."""
     first = sync("0")
@@ -126,7 +149,7 @@ def test_a_key_of_long_ago_is_9_r4581(office, sync):
 
 @pytest.mark.parametrize("key", ["1", "nonsense", "1-0123456789abcdef0123456789abcdef", "ä", "9" * 300])
 def test_an_unknown_key_is_9_r4083(sync, key):
-    """R4083, R4580."""
+    """R4083, R4580; R4070: for the whole answer, which tells of no folder."""
     assert "9" == text(sync(key), Tag.Status)
 
 

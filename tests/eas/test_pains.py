@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
@@ -27,6 +28,7 @@ EVENT = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:e1\r\nDTSTAMP:{stamp}\r\nDTSTART:20260316T090000Z\r\n"
     "DTEND:20260316T100000Z\r\nSUMMARY:Termin\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
+PATIENCE = 20  # seconds that an answer may take on a busy machine
 NAME = E(Contacts.LastName, "Muster"), E(Contacts.FirstName, "Max")
 
 
@@ -107,6 +109,21 @@ def test_pains_23_and_24_what_is_added_again_is_there_once(phone, collection, se
     third = phone(version, device="PHONE2")
     third.sync(collection)
     assert 1 == len(third.of(collection).items)
+
+
+def test_pain_22_phones_that_wait_hold_no_worker(serve):
+    """Nine of them on a server with one worker: a tenth is answered, and one change ends all waits."""
+    server = serve(onoffice_metrics_token="m")
+    with server.client(None) as client, ThreadPoolExecutor(9) as pool:
+        phones = [Phone(over(client), device=f"P{number}") for number in range(10)]
+        for one in phones:
+            one.folder_sync()
+            one.sync("contacts")
+        pings = [pool.submit(one.ping, "contacts") for one in phones[:9]]
+        while "onoffice_waiting_phones 9.0" not in client.get("/metrics", headers={"Authorization": "Bearer m"}).text:
+            assert [] == [ping.result() for ping in pings if ping.done()]
+        assert "1" == status_of(phones[9].sync("contacts", add("c1", *NAME))[0])
+        assert [("2", ["contacts"])] * 9 == [ping.result(PATIENCE) for ping in pings]
 
 
 def test_pain_27_the_second_number_of_a_kind_survives(server, phone):

@@ -90,7 +90,7 @@ def test_device_information_is_stored_and_acknowledged_r488(office, provisioned)
 @pytest.mark.parametrize("options", [BASIC, STRICT])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_two_phases_give_a_final_key_r662(office, provisioned, options, version):
-    """R310, R605, R650, R657, R661, R662: the policy with a temporary key, and for it the final one; R601: without Data."""
+    """R310, R318, R605, R650, R657, R661, R662: the policy with a temporary key, and for it the final one; R601: without Data."""
     first = at(provisioned(initial(version), version, options), Tag.Policies, Tag.Policy)
     assert ["PolicyType", "Status", "PolicyKey", "Data"] == names(first)
     assert ["EASProvisionDoc"] == names(at(first, Tag.Data))
@@ -177,13 +177,13 @@ def state(office):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_poll_without_a_wipe_is_a_bare_status_r493(provisioned, version):
-    """R493, R654, R66614: no RemoteWipe of either kind."""
+    """R493, R654, R66614, R66615: no RemoteWipe of either kind."""
     answer = provisioned(POLL, version)
     assert (["Status"], "1") == (names(answer), text(answer, Tag.Status))
 
 
 def test_an_account_is_wiped_in_16_1_r66602(office, provisioned, wipe):
-    """R66605, R6903, R66601, R66602: told, acknowledged, recorded; the answer to a repeated acknowledgment is the same."""
+    """R66605, R66612, R66613, R6903, R66601, R66602: told, acknowledged, recorded; the answer to a repeated acknowledgment is the same."""
     wipe(office, True)
     told = provisioned(POLL)
     assert ["Status", "AccountOnlyRemoteWipe"] == names(told)

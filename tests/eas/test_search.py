@@ -80,6 +80,14 @@ def test_a_part_of_the_result_with_the_real_total(searched, dozen):
     assert ["Max Muster00"] == found(searched(asking("max", tree(Tag.Range, "0-0"))))  # R3729
 
 
+def test_without_a_range_it_is_the_first_hundred_r416(searched, add_contact):
+    """R416: with the number of all that there are."""
+    for number in range(105):
+        add_contact("Max", f"Muster{number:03}")
+    store = searched(asking("max"))
+    assert (100, "105", "0-99") == (len(found(store)), text(store, Tag.Total), text(store, Tag.Range))
+
+
 def test_a_range_behind_the_end_is_12_r4361(searched, dozen):
     """R3736, R4361: more than 100 at once, or past what was found."""
     store = searched(asking("max", tree(Tag.Range, "20-29")))

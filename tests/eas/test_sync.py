@@ -316,3 +316,49 @@ def test_leaving_out_deletes_what_is_not_ghosted(phone, supported, is_kept):
     found = other.of("contacts").items[server_id]
     assert is_kept == bool(found.text_of(Contacts.WebPage))
     assert ("Chef", "Notiz") == (found.text_of(Contacts.JobTitle), found.first(AirSyncBase.Body).text_of(AirSyncBase.Data))
+
+
+@pytest.mark.parametrize("version", ["16.0", "16.1"])
+def test_what_a_client_of_16_must_not_send_is_not_taken(phone, version):
+    """MS-ASCAL R2028, R2088, R2168, R2174, R2221: status, stamp, organizer and UID; the server makes the UID and tells it (R2223)."""
+    it = phone(version)
+    attendee = E(Calendar.Attendee, (E(Calendar.Email, "b@example.com"), E(Calendar.Name, "B"), E(Calendar.AttendeeStatus, "3")))
+    theirs = E(Calendar.UID, "theirs"), E(Calendar.OrganizerName, "X"), E(Calendar.OrganizerEmail, "x@example.com")
+    times = E(Calendar.StartTime, "20260316T090000Z"), E(Calendar.EndTime, "20260316T100000Z"), E(Calendar.DtStamp, "20200101T000000Z")
+    made = it.sync("appointments", add("c1", E(Calendar.Subject, "T"), *times, *theirs, E(Calendar.Attendees, (attendee,))))[0]
+    assert "1" == status_of(made)
+    uid = made.first(AirSync.ApplicationData).text_of(Calendar.UID)
+    assert uid not in ("", "theirs")
+    other = phone(version, device="PHONE2")
+    other.sync("appointments")
+    (item,) = other.of("appointments").items.values()
+    assert uid == item.text_of(Calendar.UID)
+    assert not {Calendar.OrganizerEmail, Calendar.OrganizerName, Calendar.Attendees} & {child.tag for child in item.children}
+
+
+def test_an_appointment_without_times_is_the_next_half_hour(phone):
+    """MS-ASCAL R52514: 09:30 in Berlin it is; the phone is told what was made of it."""
+    it = phone()
+    it.sync("appointments", add("c1", E(Calendar.Subject, "Gleich")))
+    it.sync("appointments")
+    (item,) = it.of("appointments").items.values()
+    assert ("20260315T083000Z", "20260315T090000Z") == (item.text_of(Calendar.StartTime), item.text_of(Calendar.EndTime))
+
+
+@pytest.mark.parametrize("version", ["16.0", "16.1"])
+def test_a_series_of_16_is_changed_by_one_occurrence_at_a_time(phone, version):
+    """Facts 21 to 23, MS-ASCAL R2098, R2112-R2114: a Delete with an InstanceId leaves a day out; another pattern takes it back."""
+    it, other = phone(version), phone(version, device="PHONE2")
+    times = E(Calendar.StartTime, "20260316T090000Z"), E(Calendar.EndTime, "20260316T100000Z")
+
+    def pattern(interval: str) -> E:
+        return E(Calendar.Recurrence, (E(Calendar.Type, "1"), E(Calendar.Interval, interval), E(Calendar.DayOfWeek, "2")))
+
+    made = it.sync("appointments", add("c1", E(Calendar.Subject, "Jour fixe"), *times, pattern("1")))[0].text_of(AirSync.ServerId)
+    it.sync("appointments", delete(made, instance="20260323T090000Z"))
+    other.sync("appointments")
+    exceptions = other.of("appointments").items[made].first(Calendar.Exceptions)
+    assert [["Deleted", "InstanceId"]] == [sorted(names(one)) for one in exceptions.children]
+    it.sync("appointments", change(made, pattern("2")))
+    other.sync("appointments")
+    assert other.of("appointments").items[made].first(Calendar.Exceptions) is None

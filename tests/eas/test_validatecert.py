@@ -17,7 +17,7 @@ def asking(count):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_certificate_is_vouched_for_r4521(ask, open_session, version):
-    """R686, R893, R4521: the server trusts no certification authority, so it says of none that it is good."""
+    """R686, R687, R688, R893, R4521: the server trusts no certification authority, so it says of none that it is good."""
     answer = ask(validatecert.handle, open_session(version), asking(2))
     assert ["Status", "Certificate", "Certificate"] == names(answer)
     assert ["1", "17", "17"] == [text(answer, Tag.Status), *(text(one, Tag.Status) for one in answer.all(Tag.Certificate))]

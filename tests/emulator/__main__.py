@@ -31,10 +31,11 @@ def arguments(words: list[str]) -> argparse.Namespace:
 def main(words: list[str]) -> None:
     given = arguments(words)
     try:
-        chosen = switches.Switches(dict(one.split("=", 1) for one in given.set))
+        named = dict(one.split("=", 1) for one in given.set)
+        chosen = switches.Switches(named)
     except ValueError as error:
         sys.exit(str(error))
-    changed = {name: value for name, value in chosen.items() if value != switches.BY_NAME[name].default}
+    changed = {name: chosen[name] for name in named}
     emulator = Emulator(given.database, switches=changed, zone=given.zone, token=given.token, secret=given.secret)
     if given.demo:
         demo.fill(emulator)

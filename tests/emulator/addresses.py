@@ -30,13 +30,10 @@ def read(account: Account, call: Call) -> Result:
     if not account.may(call.user, "address", "read") and account.switches["missing_read_right"] == "error":
         raise ApiError(156)
     where = filters.both(chosen(account, call), account.readable(call.user, "address"))
-    rows = account.rows("address", *where, order=order(account, call.parameters), **page(account, call))
+    most, start = filters.limit(account, call.parameters), filters.offset(call.parameters)
+    rows = account.rows("address", *where, order=order(account, call.parameters), limit=most, offset=start)
     records = [record(number, "address", {"id": number, **shown(account, number, data, wanted, call.parameters)}) for number, data in rows]
     return Result(records=records, total=account.count("address", *where))
-
-
-def page(account: Account, call: Call) -> dict[str, int]:
-    return {"limit": filters.limit(account, call.parameters), "offset": filters.offset(call.parameters)}
 
 
 def check_readable(account: Account, name: Any) -> None:
@@ -170,6 +167,10 @@ def create(account: Account, call: Call) -> Result:
     if twin:
         if not truth(call.parameters.get("noOverrideByDuplicate")):
             account.update("address", twin, {**(account.row("address", twin) or {}), **data, "modified": account.stamp()})
+            known = [(one.what, one.value) for one in entries.of(account, twin)]
+            for (what, type_), one in wanted:
+                if (what, one) not in known:
+                    entries.add(account, twin, what, type_, one, standard=defaults.get(what) == one)
             account.write_log("address", "edit", call.user, twin)
         return created(twin, "address")
     now = account.stamp()

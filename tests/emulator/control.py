@@ -40,6 +40,10 @@ class Control:
         self._account.query("INSERT OR REPLACE INTO api_user VALUES (?, ?, ?)", token, secret, number)
         return number
 
+    def user(self, login: str) -> int:
+        """The number of the user with this login, or 0."""
+        return self._account.user(login)
+
     def add_user(self, login: str, first: str = "", last: str = "", email: str = "", **fields: Any) -> int:
         data = {
             "Name": login,

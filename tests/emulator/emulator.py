@@ -160,7 +160,7 @@ def named(body: bytes) -> list[tuple[str, str]]:
     try:
         actions = json.loads(body)["request"]["actions"]
         return [(str(one["actionid"]).removeprefix(URN), str(one["resourcetype"])) for one in actions]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -40,7 +40,7 @@ class Entry(NamedTuple):
 
 def of(account: Account, address: int) -> list[Entry]:
     sql = "SELECT id, what, type, value, comment, standard FROM entry WHERE address = ? ORDER BY id"
-    found = [Entry(*row[:5], bool(row[5])) for row in account.query(sql, address)]
+    found = [Entry._make((*row[:5], bool(row[5]))) for row in account.query(sql, address)]
     how = account.switches["entry_order"]
     if how == "reversed":
         found.reverse()

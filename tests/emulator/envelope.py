@@ -236,7 +236,10 @@ class Api:
         }
 
     def _success(self, action: Row, result: Result) -> Row:
-        data = {"meta": {"cntabsolute": result.total}, "records": result.records}
+        records = result.records
+        if self.account.switches["record_ids"] == "text":
+            records = [{**one, "id": str(one["id"])} for one in records]
+        data = {"meta": {"cntabsolute": result.total}, "records": records}
         return self._result(action, result.cacheable, data, 0, "OK")
 
     def _failure(self, action: Row, error: ApiError) -> Row:

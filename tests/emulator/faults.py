@@ -64,7 +64,8 @@ class Faults:
 
     def __init__(self) -> None:
         self.script: list[Fault] = []
-        self.rate, self.kinds = 0.0, CHAOS
+        self.rate = 0.0
+        self.kinds: tuple[Fault, ...] = CHAOS
         self.random = random.Random(0)  # noqa: S311 - repeatable, nothing secret
 
     def add(self, **what: Any) -> None:

@@ -138,12 +138,17 @@ def checked_info(name: str, info: Any) -> Row:
 
 
 def noted(account: Account, user: int, name: str, parent: int, child: int, action: str) -> None:
-    """The log knows links; the stamp of the address perhaps."""
+    """The log knows links; the stamp of the record perhaps."""
     type_ = TYPES[name]
     account.write_log(MODULES.get(type_.parent, "relation"), action, user, parent, type_.child, child)
-    if name == "address:user:sync" and account.switches["sync_raises_stamp"]:
-        data = account.row("address", parent) or {}
-        account.update("address", parent, {**data, "modified": account.stamp()})
+    kind_, number = (type_.child, child) if type_.parent == "project" else (type_.parent, parent)
+    raised = account.switches["sync_raises_stamp"] if name == "address:user:sync" else account.switches["link_raises_stamp"]
+    data = account.row(kind_, number)
+    if raised and data is not None and kind_ in MODULES:
+        now = account.stamp()
+        account.update(
+            kind_, number, {**data, "modified": now, **({"modified_day": account.shown(now, "local")} if kind_ == "task" else {})}
+        )
 
 
 CALLS: Calls = {

@@ -27,7 +27,7 @@ open_transports: dict[Any, asyncio.Transport] = {}  # by the client's address, s
 class Breakable(H11Protocol):
     """Uvicorn's protocol, which lets a fault break its connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: Any) -> None:
         open_transports[transport.get_extra_info("peername")] = transport
         super().connection_made(transport)
 
@@ -36,7 +36,7 @@ class Breakable(H11Protocol):
         super().connection_lost(exc)
 
 
-def break_connection(client: Any) -> None:
+async def break_connection(client: Any) -> None:
     """RST without an answer; over plain ASGI there is only the exception."""
     transport = open_transports.get(client and tuple(client))
     if transport is None:
@@ -44,6 +44,7 @@ def break_connection(client: Any) -> None:
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
+    await asyncio.sleep(0)  # until uvicorn knows, or it complains that nothing was answered
 
 
 async def read_body(receive: Any) -> bytes:
@@ -102,7 +103,7 @@ async def answer_api(emulator: Emulator, scope: Any, body: bytes, send: Any) -> 
     finally:
         exchange.end()
     if reply.reset:
-        break_connection(scope.get("client"))
+        await break_connection(scope.get("client"))
         return
     headers, content = {"Content-Type": "application/json", **reply.headers}, reply.body
     if b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b""):

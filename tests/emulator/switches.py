@@ -44,6 +44,7 @@ SWITCHES = (
     Switch("missing_read_right", "empty", ("empty", "error"), "D+L", "4", "reading without the right: success without records, or error 156"),
     Switch("denied_code", 0, (), "S", "4", "code of a write without right; 0 = by the table (131 create address, 168 delete, else 80)"),
     Switch("empty_dates", "zeros", ("zeros", "text"), "D zeros, L both", "3.2", "an empty date reads 0000-00-00 (00:00:00), or an empty string"),
+    Switch("record_ids", "number", ("number", "text"), "V number", "2", "ids of records"),
     Switch("booleans", "text", ("text", "number", "bool"), "S", "3.2", "booleans of addresses and tasks read '0'/'1', 0/1 or false/true"),
     # --------------------------------------------------------------- addresses
     Switch("typed_keys", "glued", ("glued", "underscore", "untyped", "bare"), "D pattern, V glued", "5.1",
@@ -95,6 +96,7 @@ SWITCHES = (
     Switch("unknown_task_field", 138, (138, 144), "S", "7.3", "code of an unknown key in data of a task write"),
     # ------------------------------------------------------- users, links, log
     Switch("online_values", "words", ("words", "numbers"), "S", "13.9", "online: active/locked/deactivated, or 1/0/-1"),
+    Switch("link_raises_stamp", False, YES_NO, "S", "10", "linking an appointment or a task by a relation raises its modified"),
     Switch("relation_duplicates", False, YES_NO, "D possible", "9.1", "idsfromrelation names each id twice"),
     Switch("relation_again", "success", ("success", "error"), "S", "9.1", "creating a relation that exists (error: 179)"),
     Switch("relation_missing", "success", ("success", "error"), "S", "9.1", "deleting a relation that does not exist (error: 180)"),

@@ -140,6 +140,8 @@ def test_duplicates_by_any_email(wire, control, ada):
         )[0]["id"]
     )
     assert "Neu" == control.get("address", ada)["Name"]
+    wire.records("create", "address", {"phone": "+49 241 1", "fax": "+49 241 900199", "email": "office@example.org", "checkDuplicate": "1"})
+    assert 8 == len(control.get("address", ada)["entries"])  # only what it had not
     assert 3 == wire.records("create", "address", parameters)[0]["id"]
 
 
@@ -234,6 +236,9 @@ def test_numbers_may_be_rewritten(wire, control):
     assert {"phone__1": "+49 241 900 100"} == entries_of(wire, 1)
     assert 83 == wire.code("modify", "address", {"phone": operation("delete", "+49241900100")}, 1)
     control.set_switch("match_entries", "digits")
+    assert [1] == [
+        one["id"] for one in wire.records("read", "address", {"data": [], "filter": {"phone": [{"op": "=", "val": "+49241900100"}]}})
+    ]
     assert 0 == wire.code("modify", "address", {"phone": operation("delete", "+49241900100")}, 1)
 
 
@@ -259,6 +264,35 @@ def test_filters_on_entries(wire, ada, filter_, found):
 def test_one_unknown_key_fails_the_read(wire, ada, key, code):
     """Keys know upper and lower case."""
     assert code == wire.code("read", "address", {"data": ["Name", key]})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"data": "Name"}, 74),
+        ({"data": [], "recordids": 1}, 185),
+        ({"data": [], "recordids": [*range(501)]}, 302),
+        ({"data": [], "recordids": ["x"]}, 228),
+        ({"data": [], "addMobileUrl": "please"}, 294),
+        ({"data": [], "sortby": "Name", "sortorder": "UP"}, 255),
+    ],
+)
+def test_refused_reads(wire, parameters, code):
+    """Each with its code."""
+    assert code == wire.code("read", "address", parameters)
+
+
+def test_compound_fields_and_the_mobile_link(wire, control):
+    """Two fields in one, read only; a link on request."""
+    control.add("address", {"Plz": "52062", "Ort": "Aachen"})
+    expected = {"id": 1, "Plz-Ort": "52062 Aachen", "mobileUrl": "https://mobile.example/address/1"}
+    assert [expected] == wire.elements("read", "address", {"data": ["Plz-Ort"], "addMobileUrl": True})
+
+
+def test_the_old_flag_for_the_api_user(wire, control, api_user):
+    """outlookSync of a create flags the address for the user who is logged in."""
+    wire.records("create", "address", {"Name": "x", "outlookSync": True})
+    assert [[1, api_user]] == control.linked("address:user:sync")
 
 
 @pytest.mark.parametrize(("id", "rows"), [(1, 1), ("1", 1), (0, 0), ("0", 0), (99, 0), ("00000000-0000-4000-8000-000000000001", 0)])

@@ -89,6 +89,7 @@ def test_create_and_read_back(wire, office):
         ({}, {"subscribers": {"groups": 1}}, 295),
         ({}, {"subscribers": {"groups": [9]}}, 272),
         ({}, {"reminderTypes": ["pigeon"]}, 255),
+        ({}, {"subscribers": [2]}, 74),
     ],
 )
 def test_refused_writes(wire, control, office, data, siblings, code):
@@ -140,6 +141,8 @@ def test_subscribers_of_a_modify(wire, control, office, way, users):
     [
         ({"sonstiges": "Raum 3"}, False, "Raum 3"),
         ({"address": 1}, True, "Weg 1 52062 Aachen"),
+        ({"estate": 1}, False, "Hauptstr. 5"),
+        ({"userMeetingUrl": 2}, False, ""),
         ({"address": 1}, False, "Weg 1 52062 Aachen"),
         ({"group": 1}, False, "Vertrieb"),
         ({"mandant": True}, False, "Büro"),
@@ -150,7 +153,7 @@ def test_places(wire, control, office, location, linked, text):
     """A record that is not linked to the appointment ends up as free text."""
     wire.records("create", "calendar", {"data": DATA, "location": location, **({"relatedAddressIds": [1]} if linked else {})})
     assert text == wire.elements("read", "calendar", {}, 1)[0]["ort"]
-    kept = location if linked or "address" not in location else {"sonstiges": text}
+    kept = location if linked or not {"address", "estate"} & set(location) else {"sonstiges": text}
     assert kept == control.get("calendar", 1)["location"]
 
 
@@ -274,6 +277,14 @@ def test_a_series_without_a_start_vanishes(wire, control):
     assert ["2026-05-04 09:00:00"] == starts(wire, "2026-05-01", "2026-05-31")
 
 
+def test_a_series_may_find_its_start_by_itself(wire, control):
+    """Without the quirk, the start that is known anchors it."""
+    control.set_switch("series_needs_start", False)
+    number = control.add("calendar", DATA)
+    wire.records("modify", "calendar", {"data": {"rp_flag": True, "rp_type": "w", "rp_tage": 1, "rp_ende_status": 2}}, number)
+    assert ["2026-05-04 09:00:00"] == starts(wire, "2026-05-01", "2026-05-31")
+
+
 def test_changes_are_found_in_utc(wire, control):
     """modifiedstart and modifiedend each stand alone; both ends belong to it."""
     control.add("calendar", {**DATA, "description": "old"})
@@ -328,3 +339,4 @@ def test_status_may_be_missing(wire, control):
     assert "status" not in wire.elements("read", "calendar", {}, number)[0]
     assert "not-set" == wire.elements("read", "calendar", {"showConfirmationStatus": True}, number)[0]["confirmationStatus"]
     assert 80 == wire.code("modify", "calendar", {"data": {"note": "x"}}, 99)
+    assert 20 == wire.code("modify", "calendar", {"data": "x"}, number)

@@ -24,6 +24,11 @@ def test_fields_of_a_module(wire):
     assert ["Herr", "Frau", "Firma", "Familie", "Eheleute"] == name["Anrede"]["permittedvalues"]
 
 
+def test_an_unknown_module(wire):
+    """163."""
+    assert 163 == wire.code("get", "fields", {"modules": ["spaceship"]})
+
+
 def test_labels_are_among_the_fields(wire):
     """A plain text beside the objects."""
     found = wire.elements("get", "fields", {"modules": ["task"], "labels": True, "fieldList": ["Betreff"]})[0]
@@ -92,6 +97,9 @@ def test_the_log(wire, history):
     window = {"dateTime": [{"op": "BETWEEN", "val": ["2023-11-14 23:00:00", "2023-11-14 23:59:59"]}]}
     found = wire.elements("read", "log", {"listlimit": 500, "filter": window})
     assert [("add", "address"), ("edit", "address"), ("add", "task")] == [(one["action"], one["module"]) for one in found]
+    assert ["4"] == [
+        one["id"] for one in wire.elements("read", "log", {"listlimit": 9, "filter": {"userNr:user.Nr": [{"op": "=", "val": 2}]}})
+    ]
     assert ["3"] == [one["id"] for one in wire.elements("read", "log", {"listlimit": 1, "listOffset": 2})]
 
 

@@ -71,6 +71,7 @@ def test_only_post_unless_switched(wire, control):
         (b"[]", 4),
         (b'"text"', 4),
         (b'{"a":"\xff"}', 7),
+        (b"[" * 100_000, 3),
         (b"{}", 13),
         (b'{"token":""}', 13),
         (b'{"token":"x"}', 14),

@@ -66,6 +66,7 @@ def three(control):
         ({"ArtDaten": [{"op": "=", "val": "Makler"}]}, [1]),
         ({"ArtDaten": [{"op": "in", "val": ["Makler", "Kunde"]}]}, [1, 2]),
         ({"ArtDaten": [{"op": "!=", "val": "Kunde"}]}, [3]),
+        ({"ArtDaten": [{"op": "like", "val": "%Makl%"}]}, [1]),
     ],
 )
 def test_filters(wire, three, filter_, ids):
@@ -80,6 +81,7 @@ def test_filters(wire, three, filter_, ids):
         ({"id": [{"op": "=", "val": 1}]}, 141),  # seen live
         ({"Name": [{"op": "~", "val": 1}]}, 142),
         ({"Name": [{"op": "in", "val": 1}]}, 257),
+        ({"Name": [{"op": "=", "val": [1]}]}, 257),
         ({"Name": [{"op": "between", "val": [1]}]}, 257),
         ({"Name": [{"op": "="}]}, 257),
         ({"Name": ["x"]}, 257),
@@ -92,6 +94,12 @@ def test_filters(wire, three, filter_, ids):
 def test_wrong_filters(wire, filter_, code):
     """Each has its code."""
     assert code == wire.code("read", "address", {"data": [], "filter": filter_})
+
+
+def test_ids_may_be_texts(wire, control, three):
+    """Numbers in all recorded answers; a client should take both."""
+    control.set_switch("record_ids", "text")
+    assert ["1", "2", "3"] == [one["id"] for one in wire.records("read", "address", {"data": []})]
 
 
 def test_saved_filters(wire, control):

@@ -81,14 +81,35 @@ def test_the_confirmation_of_an_address(wire, control, office):
     """relationinfo of calendar:address, shown in appointmentList."""
     control.add("calendar", {"start_dt": "2026-05-04 09:00:00", "end_dt": "2026-05-04 10:00:00"}, addresses=[1])
     link = {"relationtype": CONFIRMED, "parentid": 1, "childid": 1}
-    assert 181 == wire.code("modify", "relation", {**link, "relationinfo": {"statusTerminbestaetigung": "vielleicht"}})
+    for info in ({"statusTerminbestaetigung": "vielleicht"}, {}, "x"):
+        assert 181 == wire.code("modify", "relation", {**link, "relationinfo": info})
     assert 0 == wire.code("modify", "relation", {**link, "relationinfo": {"statusTerminbestaetigung": "bestätigt"}})
     assert [{"contacts": [{"id": "1", "confirmationStatus": "confirmed"}]}] == wire.elements(
         "get", "appointmentList", {"data": ["contacts"]}, 1
     )
 
 
+@pytest.mark.parametrize(("raised", "stamp"), [(False, "2023-11-14 23:13:20"), (True, "2023-11-14 23:14:20")])
+def test_linking_may_raise_the_stamp(wire, control, raised, stamp):
+    """Of a task or an appointment; nobody says."""
+    control.set_switch("link_raises_stamp", raised)
+    control.add("address", {})
+    control.add("project", {})
+    control.add("task", {})
+    control.add("task", {})
+    control.advance(60)
+    wire.now += 60
+    for name, parent, child in (("task:address", 1, 1), ("project:task:customer", 1, 2)):
+        wire.records("create", "relation", {"relationtype": SYNC.replace("address:user:sync", name), "parentid": parent, "childid": child})
+    assert [{"modified": stamp}] * 2 == wire.elements("read", "task", {"data": ["modified"]})
+
+
 def test_deleted_records_lose_their_links(control, office):
-    """Somebody in the CRM deletes an address."""
+    """Somebody in the CRM deletes an address with its entries, or takes a flag away."""
+    control.add_entry(1, "phone", "+49 1")
     control.delete("address", 1)
+    assert [[3, 2]] == control.linked("address:user:sync")
+    control.unlink("address:user:sync", 3, 2, by="anna")
+    assert ("unlink", 3, 2) == tuple(control.log()[-1][name] for name in ("action", "resource", "target"))
+    control.link("address:user:sync", 3, 2)
     assert [[3, 2]] == control.linked("address:user:sync")

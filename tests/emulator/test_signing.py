@@ -36,6 +36,13 @@ def test_a_skewed_clock_refuses_good_signatures(wire, control):
     assert 136 == wire.code("read", "task", {"data": ["Betreff"]})
 
 
+def test_the_patience_for_timestamps_is_a_switch(wire, control):
+    """Should the service tighten it."""
+    control.set_switch("signature_seconds", 10)
+    wire.now = NOW + 11
+    assert 136 == wire.code("get", "users")
+
+
 @pytest.mark.parametrize("secret", ["", "e" * 64])
 def test_a_wrong_secret_is_error_137(wire, secret):
     """And nothing is carried out."""

@@ -213,6 +213,24 @@ def test_the_stamp(wire, control, precision, zone, shown, after):
         assert found is bool(wire.records("read", "task", {"data": [], "filter": {"modified": [{"op": ">=", "val": moment}]}}))
 
 
+@pytest.mark.parametrize(
+    ("parameters", "code"), [({"data": "Betreff"}, 74), ({"data": [5]}, 291), ({"data": [], "relatedAddressId": "x"}, 228)]
+)
+def test_refused_reads(wire, parameters, code):
+    """Each with its code."""
+    assert code == wire.code("read", "task", parameters)
+
+
+def test_dates_and_types_are_cleared(wire, control):
+    """By an empty text; data may be PHP's empty list, but no text."""
+    control.add("task", {"Deadline": "2026-05-08 17:00:00", "Art": 167, "Verantwortung": "Vertrieb"})
+    wire.records("modify", "task", {"data": {"Deadline": "", "Art": ""}, "responsibilityByGroup": 1}, 1)
+    expected = {"Deadline": "0000-00-00 00:00:00", "Art": "", "Verantwortung_Gruppe": "Vertrieb"}
+    assert [expected] == read(wire, ["Deadline", "Art", "Verantwortung_Gruppe"])
+    assert 0 == wire.code("modify", "task", {"data": []}, 1)
+    assert 20 == wire.code("modify", "task", {"data": "x"}, 1)
+
+
 def test_private_may_be_written(wire, control):
     """Not documented for writing, and so refused by default."""
     control.set_switch("task_private_write", "effective")

@@ -70,7 +70,7 @@ def test_a_single_appointment_is_sent_as_utc_with_its_zone():
 
 
 def test_whole_days_are_midnights_before_16_and_dates_without_a_zone_since():
-    """Fact 25; R2005-R2008. The end is exclusive in both."""
+    """Fact 25; R2005-R2008, R565. The end is exclusive in both."""
     old, now = named(dump(HOLIDAY, OLD)), named(dump(HOLIDAY, NEW))
     assert ("1", "20260331T220000Z", "20260402T220000Z", True) == (old["AllDayEvent"], old["StartTime"], old["EndTime"], "Timezone" in old)
     assert ("1", "20260401T000000Z", "20260403T000000Z", False) == (now["AllDayEvent"], now["StartTime"], now["EndTime"], "Timezone" in now)
@@ -78,7 +78,7 @@ def test_whole_days_are_midnights_before_16_and_dates_without_a_zone_since():
 
 @BOTH
 def test_days_left_out_of_a_series_are_deleted_exceptions(flavour):
-    """With ExceptionStartTime up to 14.1 and InstanceId in 16.x (R2098, R2106)."""
+    """With ExceptionStartTime up to 14.1 and InstanceId in 16.x (fact 22; R2098, R2106)."""
     (exception,) = first(dump(WEEKLY, flavour), Calendar.Exceptions).children
     tag = AirSyncBase.InstanceId if flavour is NEW else Calendar.ExceptionStartTime
     assert ("1", "20260408T080000Z") == (exception.text_of(Calendar.Deleted), exception.text_of(tag))
@@ -93,7 +93,7 @@ def test_days_left_out_of_whole_days_are_converted_as_the_start_is():
 
 @BOTH
 def test_rule_76_nobody_can_be_mailed(flavour):
-    """Attendees that some client left in the text are sent to no phone: no meeting, no organizer, no attendees (pains 11, 35)."""
+    """Attendees that some client left in the text are sent to no phone: no meeting (R309), no organizer, nobody (pains 11, 35)."""
     text = event(*VISIT, "ORGANIZER:mailto:a@example.org", "ATTENDEE;CN=B:mailto:b@example.org")
     sent = dump(text, flavour)
     assert "0" == named(sent)["MeetingStatus"]
@@ -373,7 +373,7 @@ def test_a_phones_attendees_are_kept_where_no_client_can_invite_them():
 
 
 def test_the_client_uid_of_16_guards_against_a_second_one():
-    """Kept beside the event, without the NUL that iOS ends it with (R2060-R2062)."""
+    """Fact 24. Kept beside the event, without the NUL that iOS ends it with (R2060-R2062)."""
     item = data((Calendar.ClientUid, "ABC123\0"), (Calendar.StartTime, "20260401T080000Z"), (Calendar.EndTime, "20260401T090000Z"))
     assert "ABC123" == appointments.wanted_uid(item, NEW)
     made = appointments.patch(None, item, NEW, ALL)
@@ -390,7 +390,7 @@ def exceptions(*children):
 
 
 def test_a_deleted_exception_is_an_exdate_and_the_others_stay():
-    """R210, R541, R542, R54111 (pain 20)."""
+    """R210, R541, R542, R54111 (fact 20, pain 20)."""
     deleted = exceptions([(Calendar.Deleted, "1"), (Calendar.ExceptionStartTime, "20260415T080000Z")])
     after = change(WEEKLY, OLD, deleted)
     assert ([], ["EXDATE;TZID=Europe/Berlin:20260415T100000"]) == altered(WEEKLY, after)
@@ -463,7 +463,7 @@ def test_an_instance_that_does_not_exist_is_not_found():
 
 @pytest.mark.parametrize("tag", [Calendar.StartTime, Calendar.EndTime])
 def test_r2097_r2202_in_16_new_times_of_a_series_take_its_exceptions_back(tag):
-    """Before 16 they move along; the series' last day stays the last one."""
+    """Fact 23. Before 16 they move along; the series' last day stays the last one."""
     moved = "20260401T120000Z" if tag == Calendar.EndTime else "20260401T083000Z"
     assert "EXDATE" not in change(WEEKLY, NEW, (tag, moved))
     later = change(WEEKLY, OLD, (Calendar.StartTime, "20260401T120000Z"), (Calendar.EndTime, "20260401T130000Z"))

@@ -109,6 +109,7 @@ def test_until_of_whole_days_is_a_day():
         ("R28311", {"Type": 0, "Interval": 1000}),
         ("R193", {"Type": 2, "DayOfMonth": 32}),
         ("R201", {"Type": 1, "DayOfWeek": 128}),
+        ("R292", {"Type": 2, "DayOfMonth": 3, "IsLeapMonth": 2}),
         ("R476", {"Type": 3, "DayOfWeek": 2, "WeekOfMonth": 6}),
         ("R326", {"Type": 5, "DayOfMonth": 2, "MonthOfYear": 13}),
         ("R453", {"Type": "x"}),
@@ -174,7 +175,7 @@ CHILDREN = ("WeekOfMonth", "DayOfWeek", "MonthOfYear", "DayOfMonth", "CalendarTy
     ("value", "kind", "children"),
     [
         # Not R204111: left out it means each day (R3892311), given it would mean weekly (R3892312).
-        ("FREQ=DAILY", "0", ()),  # R19511, R32811
+        ("FREQ=DAILY", "0", ()),  # R20411, R19511, R32811
         ("FREQ=WEEKLY", "1", ("DayOfWeek", "FirstDayOfWeek")),  # R20412, R204112, R19512, R32812, R52523
         ("FREQ=MONTHLY", "2", ("DayOfMonth", "CalendarType")),  # R19411, R32813
         ("FREQ=MONTHLY;BYDAY=3TU", "3", ("WeekOfMonth", "DayOfWeek", "CalendarType")),  # R478111, R478113, R20413, R204113, R19513, R32814

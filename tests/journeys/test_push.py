@@ -145,7 +145,7 @@ def test_a_stopping_server_answers_those_who_wait(running):
     assert ("1", []) == ping.answered()
     running.start()
     again = Phone(over_http(running.port))
-    hanging = Waiter(again.post, "Ping")  # R335: heartbeat and folders are remembered over a restart
+    hanging = Waiter(again.post, "Ping")  # R5632: heartbeat and folders are remembered over a restart
     wait_until_it_waits(running.port)
     put(running.port, "four")
     assert ("2", ["contacts"]) == pinged(hanging.answered())

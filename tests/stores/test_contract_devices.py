@@ -91,6 +91,7 @@ def test_a_device_comes_back_as_it_was_saved(store):
         assert (full, full) == (tx.device(ANNA, PHONE.id), tx.device(ANNA, PHONE.id, lock=True))
         assert [ANNA, BERT] == [one.identity for one in tx.devices("t")]
         assert ([full], []) == (tx.devices("t", "anna"), tx.devices("other"))
+        assert (["anna", "bert"], []) == (tx.users_of_device("t", PHONE.id), tx.users_of_device("t", "other"))
         assert tx.device(ANNA, "other") is None
 
 

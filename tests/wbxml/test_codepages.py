@@ -88,7 +88,7 @@ def test_every_element_of_microsofts_schemas_has_a_token(path):
 
 @pytest.mark.parametrize("number", EXCHANGE)
 def test_libwbxml_has_the_same_names(number):
-    """Token by token, all 59 of a page. Page 25 (Find) is unknown to Debian's libwbxml: only the balance of its tags is judged there."""
+    """Fact 30: as a decoder. Token by token, all 59 of a page. Page 25 (Find) is unknown to Debian's libwbxml: only the balance of its tags is judged there."""
     tokens = range(0x05, 0x40)
     root = decoded(encode(Element(AirSync.Sync, tuple(Element(number << 8 | token) for token in tokens))))
     theirs = [element.tag.rpartition("}")[2] for element in root]
