@@ -446,10 +446,10 @@ def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
     made.onoffice.emulator.account.query("DELETE FROM relation")
     made.pass_time(minutes=10)
     made.control.edit("address", numbers[0], Name="Neu")
-    made.pass_time(minutes=1)
+    made.pass_time(hours=3)  # longer than any overlap
     made.mirror.turn()
     assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
-    made.pass_time(hours=9)
+    made.pass_time(hours=6)
     for relation in relations:
         made.onoffice.emulator.account.link(*relation)
     made.mirror.turn()
