@@ -4,61 +4,17 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from radicale_onoffice.core.errors import UpstreamDown
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Slot, Task
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Slot, Task
 from radicale_onoffice.core.ports import Errand, ErrandState
 from radicale_onoffice.crm.onoffice import walks
-from radicale_onoffice.crm.onoffice.mirror import Mirror
-from radicale_onoffice.crm.onoffice.tenants import Access
-from tests.crm.conftest import OnOffice
+from tests.crm.pulled import DAY, TABLES, Pulled
 
-DAY = "2026-03-20"
 ADMIN = Actor(identity=Identity("t", "admin"), face=Face.CRM)
-
-
-class Pulled:
-    """An office, an emulated onOffice, and a mirror between them."""
-
-    def __init__(self, office, onoffice: OnOffice, clock):
-        self.office, self.onoffice, self.control, self.clock = office, onoffice, onoffice.control, clock
-        self.mirror = self.another("one")
-
-    def another(self, holder: str) -> Mirror:
-        parts = {"store": self.office.store, "records": self.office.records, "client": self.onoffice.client}
-        return Mirror(**parts, tenant="t", access=Access(), clock=self.clock, holder=holder)
-
-    def values(self, kind: Kind):
-        with self.office.store.reading() as tx:
-            return [record.value for record in tx.all_records("t", kind)]
-
-    def subjects(self, kind: Kind):
-        return sorted(value.last_name if isinstance(value, Contact) else value.subject for value in self.values(kind))
-
-    def record(self, crm_id: int, kind: Kind):
-        with self.office.store.reading() as tx:
-            return tx.record("t", tx.linked("t", kind, [str(crm_id)])[str(crm_id)][0])
-
-    def pass_time(self, **much):
-        self.clock.now += timedelta(**much)
-
-    def address(self, name: str, **links) -> int:
-        return self.control.add("address", {"Name": name}, **{"sync": [self.onoffice.anna], **links})
-
-    def meeting(self, subject: str, day: str = DAY, **data) -> int:
-        times = {"start_dt": f"{day} 09:00:00", "end_dt": f"{day} 10:00:00"}
-        return self.control.add("calendar", {"description": subject, **times, **data}, users=[self.onoffice.anna])
-
-    def task(self, subject: str, **links) -> int:
-        return self.control.add("task", {"Betreff": subject, "Verantwortung": "anna"}, **links)
-
-
-@pytest.fixture
-def pulled(office, onoffice, clock):
-    return lambda **switches: Pulled(office, onoffice(**switches), clock)
 
 
 DIALECTS = [
@@ -79,9 +35,6 @@ def filled(request, pulled):
     }
     assert "filled" == made.mirror.turn()
     return made
-
-
-TABLES = {Kind.CONTACTS: ("address", "Name"), Kind.APPOINTMENTS: ("calendar", "description"), Kind.TASKS: ("task", "Betreff")}
 
 
 # ----------------------------------------------------------------------- fill
@@ -384,105 +337,6 @@ def test_groups_of_users_follow_onoffice(filled):
     """Surveyed once a day."""
     with filled.office.store.reading() as tx:
         assert ("Miete",) == tx.user(Identity("t", "anna")).groups
-
-
-# ------------------------------------------------------------------ emptiness
-
-
-@pytest.mark.parametrize("kind", list(Kind))
-def test_a_lost_right_removes_nothing(pulled, kind, caplog):
-    """Everything reads as empty: the mirror stays, an alarm is raised, and recovery needs no hand."""
-    made = pulled()
-    for number in range(3):
-        {Kind.CONTACTS: made.address, Kind.APPOINTMENTS: made.meeting, Kind.TASKS: made.task}[kind](f"N{number}")
-    made.mirror.turn()
-    api = made.onoffice.emulator.account.user("api")
-    made.control.set_right(api, TABLES[kind][0], "read", allowed=False)
-    made.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
-    assert "swept" == made.mirror.turn()
-    assert 3 == len(made.values(kind))
-    assert f"3 of 3 {kind} have vanished" in made.mirror.memory().alarms["sweep"]
-    assert "Does the API user still have its rights?" in caplog.text
-    assert "polled" == made.mirror.turn()
-    assert made.mirror.memory().alarms
-    made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
-    made.pass_time(hours=1, minutes=1)
-    assert "swept" == made.mirror.turn()
-    assert {} == made.mirror.memory().alarms
-    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), kind, "")[1])
-
-
-def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
-    """No contact leaves a device because an answer was empty; the next good answer ends the alarm and brings what changed meanwhile."""
-    made = pulled()
-    numbers = [made.address(f"N{number}") for number in range(3)]
-    made.mirror.turn()
-    made.control.edit("address", numbers[0], Name="Neu")
-    made.control.fault(kind="empty")
-    made.mirror.turn()
-    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
-    assert "3 of 3 Sync flags" in made.mirror.memory().alarms["poll"]
-    made.mirror.turn()
-    assert {} == made.mirror.memory().alarms
-    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
-
-
-def test_a_record_that_a_walk_missed_is_asked_for_before_it_is_dropped(pulled):
-    """One is no emptiness; but it is there."""
-    made = pulled()
-    made.task("Einzige")
-    made.mirror.turn()
-    made.control.fault(kind="empty", verb="read", resourcetype="task")
-    made.mirror.sweep()
-    assert ["Einzige"] == made.subjects(Kind.TASKS)
-
-
-def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
-    """The address's row is good, the relations' answer is not; the change arrives when both are, however much later."""
-    made = pulled()
-    numbers = [made.address(f"N{number}") for number in range(3)]
-    made.mirror.turn()
-    relations = made.onoffice.emulator.account.query("SELECT type, parent, child FROM relation")
-    made.onoffice.emulator.account.query("DELETE FROM relation")
-    made.pass_time(minutes=10)
-    made.control.edit("address", numbers[0], Name="Neu")
-    made.pass_time(hours=3)  # longer than any overlap
-    made.mirror.turn()
-    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
-    made.pass_time(hours=6)
-    for relation in relations:
-        made.onoffice.emulator.account.link(*relation)
-    made.mirror.turn()
-    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
-
-
-def test_an_administrator_may_know_better(pulled):
-    """Everything was really deleted, and the log is not readable."""
-    made = pulled()
-    made.control.set_right(made.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
-    numbers = [made.task(f"N{number}") for number in range(3)]
-    made.mirror.turn()
-    for number in numbers:
-        made.control.delete("task", number)
-    made.mirror.sweep()
-    assert 3 == len(made.values(Kind.TASKS))
-    made.mirror.accept()
-    assert ([], {}) == (made.values(Kind.TASKS), made.mirror.memory().alarms)
-
-
-def test_a_record_that_was_hidden_for_a_while_comes_back(pulled):
-    """Under the name that devices knew it by."""
-    made = pulled()
-    number, _ = made.task("N0"), made.task("N1")
-    made.mirror.turn()
-    name = made.record(number, Kind.TASKS).name
-    api = made.onoffice.emulator.account.user("api")
-    made.control.set_right(api, "task", "read", allowed=False, record=number)
-    made.mirror.sweep()
-    assert made.record(number, Kind.TASKS).deleted
-    made.control.set_right(api, "task", "read", allowed=True, record=number)
-    made.mirror.sweep()
-    assert (False, name) == (made.record(number, Kind.TASKS).deleted, made.record(number, Kind.TASKS).name)
 
 
 # --------------------------------------------------------------------- outage
