@@ -79,3 +79,10 @@ def onoffice(clock):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def pulled(office, onoffice, clock):
+    from tests.crm.pulled import Pulled  # which needs this module's OnOffice
+
+    return lambda **switches: Pulled(office, onoffice(**switches), clock)
