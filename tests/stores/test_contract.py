@@ -303,8 +303,8 @@ def test_a_feed_keeps_entries_by_record(store):
         tx.save_feed_entries(feed.id, [gone, live])
         tx.save_feed(replace(feed, seq=3, change=1))
     with store.writing() as tx:
-        assert [live] == tx.feed_names(feed.id, 0)
-        assert [gone, live] == tx.feed_names(feed.id, 1)
+        assert [live] == tx.feed_names(feed.id, None)
+        assert [gone, live] == tx.feed_names(feed.id, 0) == tx.feed_names(feed.id, 1)
         assert ["r1.vcf"] == [offer.name for offer in tx.feed_offers(feed.id)]
         assert 2 == tx.prune_feed_entries(feed.id, 2000)
         tx.reset_feeds(ANNA, None, "new")
