@@ -8,7 +8,9 @@ DEMO_DIR ?= var/demo
 ONLY ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: demo demo-reset test check bench system-packages clean
+SOAK_MINUTES ?= 60
+
+.PHONY: demo demo-reset test check bench soak system-packages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/radicale-onoffice demo --host $(HOST) --port $(PORT) --directory $(DEMO_DIR)
@@ -26,6 +28,9 @@ check: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+soak: system-packages $(VENV)/.installed-test
+	$(BIN)/python -m tests.journeys.soak --minutes $(SOAK_MINUTES)
 
 system-packages:
 	@sh .ci/system-packages

@@ -37,6 +37,7 @@ from radicale_onoffice.core.model import Base, Kind, Record
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
+TAGS: Mapping[str, int] = {"Change": AirSync.Change, "Delete": AirSync.Delete}
 # What a client is told of a command that the core refuses
 REFUSALS: Mapping[type[OfficeError], str] = {
     OutOfReach: Status.NOT_FOUND,
@@ -52,6 +53,14 @@ def refusal(error: OfficeError) -> str:
     return next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), Status.SERVER_ERROR)
 
 
+class Repeated(Exception):
+    """Another process has stored the same Add meanwhile."""
+
+    def __init__(self, record_id: str):
+        super().__init__(record_id)
+        self.record_id = record_id
+
+
 @dataclass(slots=True)
 class Writer:
     """Applies a client's commands to one collection; ``own`` and ``responses`` are what comes of it."""
@@ -62,7 +71,6 @@ class Writer:
     sticky: Sticky
     flavour: Flavour
     generation: Generation
-    written: Mapping[str, Written]
     sender: Sender
     own: dict[str, Written] = field(default_factory=dict)
     responses: list[Element] = field(default_factory=list)
@@ -84,19 +92,33 @@ class Writer:
     def _add(self, command: ClientCommand) -> None:
         assert command.data is not None
         known = self._added(command)
-        record = self._store(command, known, self._base(known)[0] if known else None)
-        self._respond_to_add(command, Status.SUCCESS, record)
+        if known is None:
+            try:
+                record = self._store(command, None, None, is_outdated=False)
+            except Repeated as other:
+                known = other.record_id
+        if known is not None:
+            try:
+                base, is_outdated = self._base(known)
+                record = self._store(command, known, base, is_outdated=is_outdated)
+            except (NotFound, OutOfReach):
+                # It was made, and taken away again before the device heard of it: it hears of both.
+                self.own[known] = Written(1, "")
+                self._respond_to_add(command, Status.SUCCESS, known)
+                return
+        self._respond_to_add(command, Status.SUCCESS, record.id, record.uid)
 
     def _change(self, command: ClientCommand) -> None:
         base, is_outdated = self._base(command.server_id)
-        record = self._store(command, command.server_id, base)
-        if is_outdated and not self.own[record.id].etag:
+        record = self._store(command, command.server_id, base, is_outdated=is_outdated)
+        if is_outdated and not command.instance_id and self._has_lost(command, base, record):
             # Both changed the same field: the CRM's stands (U46), and the device gets it as a Change.
             self._respond(AirSync.Change, command, Status.CONFLICT)
 
     def _delete(self, command: ClientCommand) -> None:
         if command.instance_id:
-            self._store(command, command.server_id, self._base(command.server_id)[0])
+            base, is_outdated = self._base(command.server_id)
+            self._store(command, command.server_id, base, is_outdated=is_outdated)
             return
         try:
             self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
@@ -111,7 +133,7 @@ class Writer:
 
     # -------------------------------------------------------------- storing
 
-    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None) -> Record:
+    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None, *, is_outdated: bool) -> Record:
         """Put the change on the way that a PUT goes, and note what the device holds of it now."""
         is_new = record_id is None and command.data is not None
         uid = items.wanted_uid(self.kind, command.data, self.flavour) if is_new and command.data is not None else ""
@@ -121,17 +143,26 @@ class Writer:
             record_id = self.session.office.records.with_uid(self.session.identity, self.kind, uid)
             if record_id is None:
                 raise
-            record = self._put(command, record_id, self._base(record_id)[0], uid)
+            base, is_outdated = self._base(record_id)
+            record = self._put(command, record_id, base, uid)
         # In an Add nothing is left out: what comes back all the same (the fallback of rule 30) has to be told.
         meaning = Ghosting() if command.verb == "Add" else self._ghosting()
+        # What others changed meanwhile is on the device only once it was sent, whatever the device says of the rest.
         same = (
             not command.instance_id
+            and not is_outdated
             and command.data is not None
             and (command.verb != "Add" or items.is_complete(self.kind, command.data))
             and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, meaning)
         )
         self.own[record.id] = Written(record.version, record.etag if same else "")
         return record
+
+    def _has_lost(self, command: ClientCommand, base: Base, record: Record) -> bool:
+        """True if something that the device changed is not what is stored now."""
+        mine = items.dump(self.kind, self._text(command, base.text, ""), record.uid, self.flavour)
+        had, now = (set(items.dump(self.kind, text, record.uid, self.flavour)) for text in (base.text, record.text))
+        return any(one not in had and one not in now for one in mine)
 
     def _put(self, command: ClientCommand, record_id: str | None, base: Base | None, uid: str) -> Record:
         text = self._text(command, base.text if base else None, uid)
@@ -162,17 +193,16 @@ class Writer:
         return Ghosting(None if self.sticky.supported is None else frozenset(self.sticky.supported))
 
     def _base(self, record_id: str) -> tuple[Base, bool]:
-        """What the device had, and whether somebody else has changed the record since. Raises NotFound."""
+        """What the device shows, and whether somebody else has changed the record since. Raises NotFound."""
         records, tenant = self.session.office.records, self.session.identity.tenant
         current = records.get(tenant, record_id)
         had: Base | None = None
-        mine = self.written.get(record_id)
-        if mine is not None and mine.version:
-            had = None if mine.version == current.version else records.base(tenant, record_id, version=mine.version)
-        elif current.change > self.generation.caught_up:
-            had = records.base(tenant, record_id, change=self.generation.caught_up)
+        known = max(self.generation.caught_up, self.generation.sent.get(record_id, 0))
+        if current.change > known:
+            had = records.base(tenant, record_id, known, by=self.session.actor)
         base = had or Base(value=current.value, leftovers=current.leftovers, text=current.text)
-        return replace(base, device_wins=self.sticky.client_wins), had is not None and had.value != current.value
+        is_outdated = (base.value, base.leftovers) != (current.value, current.leftovers)
+        return replace(base, device_wins=self.sticky.client_wins), is_outdated
 
     # ---------------------------------------------------- repeated additions
 
@@ -181,13 +211,20 @@ class Writer:
         if self._known is None:
             with self.session.office.store.reading() as tx:
                 self._known = tx.client_ids(self.session.identity, self.session.device.id, self.kind.value)
-        found = self._known.get((self.generation.number, command.client_id))
+        return self._known_as(command, self._known)
+
+    def _known_as(self, command: ClientCommand, known: Mapping[tuple[int, str], str]) -> str | None:
+        found = known.get((self.generation.number, command.client_id))
         content = _content(command)
-        return found or next((record_id for (_, client_id), record_id in self._known.items() if client_id == content), None)
+        return found or next((record_id for (_, client_id), record_id in known.items() if client_id == content), None)
 
     def _remember(self, command: ClientCommand) -> Callable[[Transaction, Record], None]:
         def save(tx: Transaction, record: Record) -> None:
             identity, device_id, number = self.session.identity, self.session.device.id, self.generation.number
+            # The record's commit is the only one of the tenant now: what another process made of the same request is seen here.
+            twin = self._known_as(command, tx.client_ids(identity, device_id, self.kind.value))
+            if twin is not None and twin != record.id:
+                raise Repeated(twin)
             for name in (command.client_id, _content(command)):
                 tx.save_client_id(identity, device_id, self.kind.value, number, name, record.id)
 
@@ -201,23 +238,21 @@ class Writer:
         self.sender.failed(command.server_id or command.client_id, 0, str(error))
         if command.verb == "Add":
             # The client drops its copy; 7 would make it look for the server's.
-            self._respond_to_add(command, Status.CONVERSION_ERROR if status == Status.CONFLICT else status, None)
-        elif command.verb == "Delete":
-            self.own[command.server_id] = LOST
-            self._respond(AirSync.Delete, command, status)
-        elif command.verb == "Change":
+            self._respond_to_add(command, Status.CONVERSION_ERROR if status == Status.CONFLICT else status)
+        elif command.verb in TAGS:
             # The device's copy is put right: by the server's, or, if there is none in reach, by taking it away.
-            self.own[command.server_id] = Written(1, "")
-            self._respond(AirSync.Change, command, status)
+            is_gone = command.verb == "Delete" and not command.instance_id
+            self.own[command.server_id] = LOST if is_gone else Written(1, "")
+            self._respond(TAGS[command.verb], command, status)
 
-    def _respond_to_add(self, command: ClientCommand, status: str, record: Record | None) -> None:
+    def _respond_to_add(self, command: ClientCommand, status: str, record_id: str = "", uid: str = "") -> None:
         parts = [Element(AirSync.ClientId, command.client_id)]
-        if record is not None:
-            parts.append(Element(AirSync.ServerId, record.id))
+        if record_id:
+            parts.append(Element(AirSync.ServerId, record_id))
         parts.append(Element(AirSync.Status, status))
-        if record is not None and self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
+        if uid and self.kind is Kind.APPOINTMENTS and self.session.version >= Version.V16_0:
             # R2028: the server makes the UID and tells it here.
-            parts.append(Element(AirSync.ApplicationData, (Element(Calendar.UID, record.uid),)))
+            parts.append(Element(AirSync.ApplicationData, (Element(Calendar.UID, uid),)))
         self.responses.append(Element(AirSync.Add, tuple(parts)))
 
     def _respond(self, tag: int, command: ClientCommand, status: str) -> None:
@@ -237,7 +272,19 @@ def _content(command: ClientCommand) -> str:
 
 
 def plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
-    """At most ``room`` steps that bring a device from ``before`` to what ``scope`` offers now. Raises CursorInvalid."""
+    """Steps that bring a device from ``before`` to what ``scope`` offers now, at most ``room`` beside those that put its own writes right.
+
+    Raises CursorInvalid.
+    """
+    wrong = sync_state.wrong(before.own)
+    if not wrong:
+        return _plan(viewer, kind, before, scope, room=room)
+    mended = sync_state.put_right(before, viewer.office.feeds.news(viewer.identity, kind, None, scope=scope, limit=0, watch=wrong).live)
+    further = _plan(viewer, kind, mended.after, scope, room=max(room - len(mended.steps), 0))
+    return replace(further, steps=[*mended.steps, *further.steps])
+
+
+def _plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: int) -> sync_state.Plan:
     steps: list[sync_state.Step] = []
     if before.move is None and before.cursor is not None and before.scope != scope:
         target, _ = viewer.office.feeds.entries(viewer.identity, kind, scope)
@@ -248,7 +295,7 @@ def plan(viewer: Viewer, kind: Kind, before: Generation, scope: str, *, room: in
             return moved
         before, steps = moved.after, list(moved.steps)
         if before.scope != scope:
-            further = plan(viewer, kind, before, scope, room=room - len(steps))
+            further = _plan(viewer, kind, before, scope, room=room - len(steps))
             return replace(further, steps=[*steps, *further.steps])
     following = _plan_news(viewer, kind, replace(before, scope=scope), room=room - len(steps))
     return replace(following, steps=[*steps, *following.steps])
@@ -262,19 +309,22 @@ def _plan_move(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> 
     sync_state.demand_epoch(at, before.move.since)
     now, new = feeds.entries(viewer.identity, kind, before.scope)
     sync_state.demand_epoch(now, before.cursor)
-    return sync_state.plan_move(before, old, new, before.cursor, room=room)
+    return sync_state.plan_move(before, old, new, room=room)
 
 
 def _plan_news(viewer: Viewer, kind: Kind, before: Generation, *, room: int) -> sync_state.Plan:
     """News in batches until the room is used: what the device wrote itself takes none."""
     feeds, steps = viewer.office.feeds, list[sync_state.Step]()
     while True:
-        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=room - len(steps) + 1, watch=before.own)
-        part = sync_state.plan(before, news.entries, news.cursor, room=room - len(steps), complete=not news.more, offered=news.live)
+        left = max(room - len(steps), 0)
+        news = feeds.news(viewer.identity, kind, before.cursor, scope=before.scope, limit=left + 1, watch=before.own)
+        part = sync_state.plan(before, news.entries, news.cursor, room=left, complete=not news.more, offered=news.live)
         steps += part.steps
         before = part.after
         if not part.more:
             return sync_state.Plan(steps, replace(before, caught_up=news.change), more=False)
+        # From the first page on the device has at least what was there then, of all that it has.
+        before = replace(before, caught_up=before.caught_up or news.change)
         if len(steps) >= room:
             return sync_state.Plan(steps, before, more=True)
 

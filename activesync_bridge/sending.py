@@ -28,6 +28,7 @@ class Sender:
     kind: Kind
     flavour: Flavour
     passed: set[str] = field(default_factory=set)  # items that went through in this request
+    changes: dict[str, int] = field(default_factory=dict)  # change numbers of the records that were sent
 
     def commands(self, steps: Sequence[Step]) -> tuple[list[Element], list[str]]:
         """The steps as commands of an answer, and the additions that had to be left out: vanished meanwhile, or not to be encoded."""
@@ -45,11 +46,11 @@ class Sender:
     def items(self, record_ids: Iterable[str]) -> dict[str, Encoded]:
         """Encoded children of ApplicationData of those of these records that the user may see."""
         office, identity, flavour = self.session.office, self.session.identity, self.flavour.key
-        versions = office.records.versions(identity, self.kind, record_ids)
+        visible = office.records.visible(identity, self.kind, record_ids)
         with office.store.reading() as tx:
-            kept = tx.fragments(identity.tenant, flavour, versions)
-        found = {record_id: Encoded(data) for record_id, (version, data) in kept.items() if version == versions[record_id]}
-        missing = versions.keys() - found.keys()
+            kept = tx.fragments(identity.tenant, flavour, visible)
+        found = {record_id: Encoded(data) for record_id, (version, data) in kept.items() if version == visible[record_id].version}
+        missing = visible.keys() - found.keys()
         fresh: list[tuple[str, int, bytes]] = []
         for offer in office.records.offers(identity, self.kind, missing) if missing else ():
             encoded = self._encoded(offer)
@@ -60,6 +61,7 @@ class Sender:
         if fresh:
             with office.store.writing(lasting=False) as tx:
                 tx.save_fragments(identity.tenant, flavour, fresh)
+        self.changes.update((record_id, member.change) for record_id, member in visible.items())
         return found
 
     def _encoded(self, offer: Offer) -> Encoded | None:

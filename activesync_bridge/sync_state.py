@@ -16,7 +16,8 @@ anything else       any                             `Invalid`: unknown, of anoth
 
 A Ping is no proof that an answer arrived; only the use of key N retires N-1.
 
-**A generation** is a position in a feed: everything up to ``cursor`` is on the device. To that comes a short list of the device's ``own``
+**A generation** is a position in a feed: everything up to ``cursor`` is on the device. While the feed comes in pages, an entry that moves
+behind the cursor may have been sent before it moved, or not; only what was live when the device last had everything is sure. To that comes a short list of the device's ``own``
 writes that the feed has not passed yet, whose echo the device need not get, and, while the device moves from one period to another, the
 ``move`` that is under way: the difference of two feeds' live sets, by record id, resumed behind ``done``.
 
@@ -36,6 +37,8 @@ from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.ports import Entry
 
+NOTHING: Mapping[str, str] = {}
+MOST_SENT = 1000  # records of which it is kept what the device got in pages; of others the older version is taken for it
 KEPT_NUMBERS = 20  # answers back to which a repeated Add is recognised by ClientId and content, also after a key 0
 FIRST_KEY = "0"  # the key of a device that knows nothing
 
@@ -68,7 +71,9 @@ class Generation:
     number: int
     scope: str = ""
     cursor: Cursor | None = None
-    caught_up: int = 0  # the tenant's change number at which the device last had everything
+    settled: int = 0  # the seq at which the device last had everything: what was live then it surely has
+    caught_up: int = 0  # the tenant's change number at that time
+    sent: Mapping[str, int] = field(default_factory=dict)  # change numbers, above that one, of what it got since, by record id
     own: Mapping[str, Written] = field(default_factory=dict)  # by record id
     move: Move | None = None
 
@@ -101,10 +106,9 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """Go on from ``generation``. ``written`` also holds what the lost request wrote, if the device was rolled back."""
+    """Go on from ``generation``."""
 
     generation: Generation
-    written: Mapping[str, Written]
     retires: bool = False  # the previous generation is to be dropped
 
 
@@ -128,12 +132,12 @@ def open_key(stored: State | None, key: str, digest: str) -> Fresh | Current | R
     if stored is None or number is None:
         return Invalid()
     if number == stored.current.number:
-        return Current(stored.current, stored.current.own, retires=stored.previous is not None)
+        return Current(stored.current, retires=stored.previous is not None)
     if stored.previous is None or number != stored.previous.number:
         return Invalid(cloned=number < stored.current.number)
     if digest == stored.digest:
         return Replay()
-    return Current(stored.previous, {**stored.previous.own, **stored.current.own})
+    return Current(stored.previous)
 
 
 def _number(stored: State | None, key: str) -> int | None:
@@ -196,19 +200,19 @@ class Plan:
 
 
 def plan(
-    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: frozenset[str] = frozenset()
+    before: Generation, entries: Iterable[Entry], newest: Cursor, *, room: int, complete: bool, offered: Mapping[str, str] = NOTHING
 ) -> Plan:
     """Turn entries after ``before.cursor`` in seq order into at most ``room`` steps.
 
-    ``newest`` is the cursor behind the last of them, ``complete`` tells that no entry lies behind it; ``offered`` are the own records that
-    are live now, which then decides about own writes that made no entry.
+    ``newest`` is the cursor behind the last of them, ``complete`` tells that no entry lies behind it; ``offered`` are the etags of the own
+    records that are live now, which then decide about own writes that made no entry.
     """
     since = before.cursor.seq if before.cursor else 0
     steps: list[Step] = []
     own = dict(before.own)
     seq, cut = since, False
     for entry in entries:
-        step = step_for(entry, since, own.get(entry.record_id))
+        step = step_for(entry, since, own.get(entry.record_id), before.settled)
         if step is not None and len(steps) >= room:
             cut = True
             break
@@ -217,86 +221,122 @@ def plan(
         own.pop(entry.record_id, None)
         seq = entry.seq
     for record_id in sorted(own) if complete and not cut else ():
-        step = _settle(record_id, own[record_id], record_id in offered)
+        step = _settle(record_id, own[record_id], offered.get(record_id))
         if step is not None and len(steps) >= room:
             cut = True
             break
         if own[record_id] != SKIPPED or record_id not in offered:
             del own[record_id]
         steps += [step] if step else []
-    cursor = Cursor(newest.epoch, seq) if seq < newest.seq and (cut or not complete) else newest
-    return Plan(steps, replace(before, cursor=cursor, own=own), more=cut or not complete)
+    more = cut or not complete
+    cursor = Cursor(newest.epoch, seq) if seq < newest.seq and more else newest
+    return Plan(steps, replace(before, cursor=cursor, own=own, settled=before.settled if more else cursor.seq), more=more)
 
 
-def _settle(record_id: str, own: Written, is_offered: bool) -> Step | None:
+def wrong(own: Mapping[str, Written]) -> list[str]:
+    """Ids of the records of which the device wrote what did not come to be."""
+    return sorted(record_id for record_id, one in own.items() if one == LOST or (one.version and not one.etag))
+
+
+def put_right(before: Generation, live: Mapping[str, str]) -> Plan:
+    """The steps that put right what the device wrote otherwise than it came to be; ``live`` are the etags of what is offered of it.
+
+    They come with the answer to the write, before anything else and whatever the window: what a device shows of an item whose change was not
+    taken nobody can know, so it must not go on from that.
+    """
+    steps, own = [], dict(before.own)
+    for record_id in wrong(own):
+        etag, has = live.get(record_id), own[record_id].version > 0
+        if etag is None:
+            steps += [Step(Verb.DELETE, record_id)] if has else []
+        else:
+            steps.append(Step(Verb.CHANGE if has else Verb.ADD, record_id))
+        own[record_id] = GONE if etag is None else Written(1, etag)
+    return Plan(steps, replace(before, own=own), more=False)
+
+
+def _settle(record_id: str, own: Written, etag: str | None) -> Step | None:
     """What an own write that the feed has no news of means: the device's copy is right, is put right, or is taken away."""
-    if not is_offered:
+    if etag is None:
         return Step(Verb.DELETE, record_id) if own.version else None
-    if own == LOST:
+    if own in (LOST, GONE):
+        # What the device deleted and is offered all the same was not to be deleted, or was given to the user again.
         return Step(Verb.ADD, record_id)
-    return Step(Verb.CHANGE, record_id) if own.version and not own.etag else None
+    return Step(Verb.CHANGE, record_id) if own.version and own.etag != etag else None
 
 
-def step_for(entry: Entry, since: int, own: Written | None) -> Step | None:
-    """What an entry means to a device at ``since`` that wrote ``own`` itself; None = it knows already."""
+def step_for(entry: Entry, since: int, own: Written | None, settled: int) -> Step | None:
+    """What an entry means to a device at ``since`` that had everything at ``settled`` and wrote ``own`` itself; None = it knows already."""
     if entry.live:
         if own is not None and own.etag == entry.etag:
             return None
-        return Step(Verb.CHANGE if _surely_has(entry, since, own) else Verb.ADD, entry.record_id)
+        # An Add of what is there replaces it, a Change of what is not fails: the doubtful case is added.
+        return Step(Verb.CHANGE if _surely_has(entry, settled, own) else Verb.ADD, entry.record_id)
     if own is not None and not own.version:
         return None
     # Deleting what is not there is harmless, keeping what is gone is not: the doubtful case is deleted.
     return Step(Verb.DELETE, entry.record_id) if own is not None or _may_have(entry, since) else None
 
 
-def _surely_has(entry: Entry, since: int, own: Written | None) -> bool:
+def _surely_has(entry: Entry, settled: int, own: Written | None) -> bool:
+    """True if the entry was live when the device had everything, and has not been gone since."""
     if own is not None:
         return own.version > 0
-    return entry.live_since <= since
+    return entry.live_since <= settled
 
 
 def _may_have(entry: Entry, since: int) -> bool:
     """True if the record may have been live at ``since``; an entry remembers only its first birth and its last life."""
-    return entry.born <= since and (entry.live_since <= since or entry.gone_since > since)
+    was_gone = not entry.live and entry.gone_since <= since
+    return not was_gone and entry.born <= since and (entry.live_since <= since or entry.gone_since > since)
 
 
-def has(entry: Entry | None, since: int, own: Written | None) -> bool:
-    """True if a device at ``since`` has the record."""
-    if own is not None:
-        return own.version > 0
-    return entry is not None and entry.live_since <= since and (entry.live or entry.gone_since > since)
+def plan_move(before: Generation, old: Iterable[Entry], new: Iterable[Entry], *, room: int) -> Plan:
+    """The next at most ``room`` steps from the period ``before.move.scope`` to the feed at ``before.cursor``.
 
-
-def plan_move(before: Generation, old: Iterable[Entry], new: Iterable[Entry], target: Cursor, *, room: int) -> Plan:
-    """The next at most ``room`` steps from the period ``before.move.scope`` to the feed at ``target``.
-
-    Both feeds hold all their entries. Records of the new feed that come to life behind ``target`` are news, not part of the move.
+    Both feeds hold all their entries. Records of the new feed that come to life behind the cursor are news, not part of the move.
     """
-    move = before.move
+    move, target = before.move, before.cursor
     assert move is not None
+    assert target is not None
     was, will = {entry.record_id: entry for entry in old}, {entry.record_id: entry for entry in new}
     steps: list[Step] = []
-    done = move.done
-    for record_id in sorted(record_id for record_id in was.keys() | will.keys() | before.own.keys() if record_id > move.done):
-        step = _moving(record_id, was.get(record_id), will.get(record_id), move.since.seq, target.seq, before.own.get(record_id))
+    done, own = move.done, dict(before.own)
+    for record_id in sorted(record_id for record_id in was.keys() | will.keys() | own.keys() if record_id > move.done):
+        step = _moving(record_id, was.get(record_id), will.get(record_id), before, own.get(record_id))
         if step is not None and len(steps) >= room:
-            return Plan(steps, replace(before, move=replace(move, done=done)), more=True)
+            return Plan(steps, replace(before, move=replace(move, done=done), own=own), more=True)
         if step is not None:
             steps.append(step)
+        own.pop(record_id, None)
         done = record_id
-    return Plan(steps, replace(before, cursor=target, move=None, own={}), more=False)
+    # What the device wrote of records that had been passed is left for the news that follow.
+    return Plan(steps, replace(before, move=None, own=own, settled=target.seq), more=False)
 
 
-def _moving(record_id: str, was: Entry | None, will: Entry | None, since: int, target: int, own: Written | None) -> Step | None:
-    had = has(was, since, own)
-    wanted = will is not None and will.live and will.live_since <= target
-    if had and wanted:
-        assert will is not None
-        changed = own.etag != will.etag if own is not None else was is not None and (was.seq > since or was.etag != will.etag)
-        return Step(Verb.CHANGE, record_id) if changed else None
-    if had:
-        return Step(Verb.DELETE, record_id)
-    return Step(Verb.ADD, record_id) if wanted else None
+def _moving(record_id: str, was: Entry | None, will: Entry | None, before: Generation, own: Written | None) -> Step | None:
+    """The step of one record; as for news, the doubtful case is added or deleted."""
+    assert before.move is not None
+    assert before.cursor is not None
+    since = before.move.since.seq
+    may_have = own.version > 0 if own is not None else was is not None and _may_have(was, since)
+    if will is None or not will.live or will.live_since > before.cursor.seq:
+        return Step(Verb.DELETE, record_id) if may_have else None
+    if own is not None:
+        is_current, is_sure = own.version > 0 and own.etag == will.etag, own.version > 0
+    else:
+        # What has not moved since the device's position is there as it was sent.
+        is_current = was is not None and was.live and was.seq <= since and was.etag == will.etag
+        is_sure = was is not None and (was.live_since <= before.settled or (was.live and was.seq <= since))
+    if is_current:
+        return None
+    return Step(Verb.CHANGE if may_have and is_sure else Verb.ADD, record_id)
+
+
+def told(after: Generation, changes: Mapping[str, int]) -> Generation:
+    """A generation of a device that is sent these records as of these change numbers: a merge has to know what the device shows."""
+    newer = {record_id: change for record_id, change in {**after.sent, **changes}.items() if change > after.caught_up}
+    return replace(after, sent=dict(list(newer.items())[-MOST_SENT:]))
 
 
 def without(after: Generation, left_out: Iterable[str]) -> Generation:
@@ -339,7 +379,9 @@ def _dump_generation(one: Generation) -> dict[str, Any]:
         "number": one.number,
         "scope": one.scope,
         "cursor": one.cursor and [one.cursor.epoch, one.cursor.seq],
+        "settled": one.settled,
         "caught_up": one.caught_up,
+        "sent": one.sent,
         "own": one.own,
         "move": one.move and [one.move.scope, one.move.since.epoch, one.move.since.seq, one.move.done],
     }
@@ -351,7 +393,9 @@ def _load_generation(data: Mapping[str, Any]) -> Generation:
         number=data["number"],
         scope=data["scope"],
         cursor=Cursor(*data["cursor"]) if data["cursor"] else None,
+        settled=data["settled"],
         caught_up=data["caught_up"],
+        sent=data["sent"],
         own={record_id: Written(*written) for record_id, written in data["own"].items()},
         move=Move(scope=move[0], since=Cursor(move[1], move[2]), done=move[3]) if move else None,
     )

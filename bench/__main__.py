@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -186,6 +188,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sets and few rounds only")
     parser.add_argument("--only", default="", choices=("", "dav", "eas", *(f"eas.{part}" for part in eas.PARTS)), help="one part")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))  # so that the servers are stopped
     console = Console(width=190)
     found = {
         "dav": dav(console, 8 if options.quick else options.rounds, quick=options.quick) if options.only in ("", "dav") else [],

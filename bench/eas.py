@@ -295,20 +295,25 @@ def waiting(rows: list[Row], *, quick: bool) -> None:
     with serving("100 users", "waiting", rows, users=USERS) as bench:
         phones: list[Phone] = []
         for number in (200,) if quick else (1000, 5000):
-            more = [bench.phone(login=f"w{one % USERS}") for one in range(len(phones), number)]
-            for start in range(0, len(more), BATCH):
-                run(more[start : start + BATCH], lambda phone: phone.first_sync("contacts"))
+            more: list[Phone] = []
+            while len(phones) + len(more) < number:
+                batch = [bench.phone(login=f"w{one % USERS}") for one in range(BATCH)]
+                run(batch, lambda phone: phone.first_sync("contacts"))
+                for phone in batch:
+                    phone.close()  # the server would hang up on who says nothing while the others come
+                more += batch
             empty, cpu = bench.server.rss(), bench.server.cpu()
             _arrive(bench, more)
             arrival = bench.server.cpu() - cpu
             phones += more
             _quiet(bench, phones, len(more), empty, arrival)
-            _told(bench, phones, rounds=5 if quick else 40)
+            _told(bench, phones, rounds=5 if quick else 20)
 
 
 def _arrive(bench: Bench, phones: Sequence[Phone]) -> None:
     """Let the phones ask, and wait until all of them wait."""
     for phone in phones:
+        phone.connect()
         phone.send("Ping", ping_body("contacts"))
     before = -1.0
     while (now := bench.server.cpu()) - before > 0.05:
@@ -335,7 +340,8 @@ def _told(bench: Bench, phones: Sequence[Phone], rounds: int) -> None:
         mine = [phone for phone in phones if phone.login == login]
         dav = http.client.HTTPConnection("127.0.0.1", bench.server.port, timeout=60)
         began = time.perf_counter()
-        dav.request("PUT", f"/{login}/contacts/push-{number}.vcf", card(number).encode(), requests.authorized(login))
+        new = next(numbers)
+        dav.request("PUT", f"/{login}/contacts/push-{new}.vcf", card(10**6 + new).encode(), requests.authorized(login))
         for phone in mine:
             while phone.take() is None:
                 pass

@@ -34,9 +34,10 @@ class Phone:
         self._authorization = b64encode(f"{login}:secret".encode()).decode()
         self._port, self._began = port, 0.0
         self._read = bytearray()
-        self._connect()
+        self.connect()
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Dial."""
         self.socket = socket.create_connection(("127.0.0.1", self._port), PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -218,5 +218,6 @@ def announce(console: Console, host: str, port: int, password: str | None) -> No
     console.print(table)
     # One address a line: a terminal of 80 columns must not break what people copy.
     console.print(f"Calendar to subscribe to: {base}/{USERS[0]}/calendar/", soft_wrap=True)
+    console.print(f"Exchange ActiveSync: {base}/Microsoft-Server-ActiveSync (phones want TLS: see README)", soft_wrap=True)
     console.print(f"Page: {base}/.web/", soft_wrap=True)
     console.print("Clients that search for themselves need only the first address, login and password.", soft_wrap=True)

@@ -25,9 +25,9 @@ from radicale_onoffice import answers, dav_queries, errors, formats, options, pa
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.errors import BadRequest, CursorInvalid, NotFound, OfficeError, Refused
 from radicale_onoffice.core.feeds import Cursor
-from radicale_onoffice.core.model import Actor, Base, Face, Identity, Kind
+from radicale_onoffice.core.model import Actor, Base, Face, Identity, Kind, Record
 from radicale_onoffice.core.office import Office
-from radicale_onoffice.core.ports import Offer
+from radicale_onoffice.core.ports import Offer, Transaction
 from radicale_onoffice.formats import whole
 
 logger = logging.getLogger(__name__)
@@ -264,9 +264,14 @@ class Folder(BaseCollection):
         reader = self._reader()
         draft = formats.load(self._kind, text, base, zone=reader.zone, region=reader.tenant.region)
         actor = Actor(identity=self._identity, face=Face.DAV, device=answers.device())
+        feeds, records = self._office.feeds, self._office.records
+
+        def also(tx: Transaction, record: Record) -> None:
+            feeds.announce(tx, self._identity, record, href)
+
         if stored:
-            return self._office.records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=seen.version)
-        return self._office.records.put(actor, self._kind, draft, uid=item.uid, name=href)
+            return records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=seen.version, also=also)
+        return records.put(actor, self._kind, draft, uid=item.uid, name=href, also=also)
 
     def _reader(self) -> folders.Reader:
         with self._office.store.reading() as tx:
@@ -285,6 +290,8 @@ class Folder(BaseCollection):
         actor = Actor(identity=self._identity, face=Face.DAV, device=answers.device())
         try:
             self._office.records.delete(actor, self._kind, seen.record_id, expect=seen.version)
+            # So that the client hears of it if the record is given to its user again before the next sync.
+            self._office.feeds.refresh(self._identity, self._kind)
         except OfficeError as error:
             leave(error)
             self._office.feeds.touch(self._identity, self._kind, seen.record_id)

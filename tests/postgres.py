@@ -37,7 +37,7 @@ def cluster() -> Iterator[str]:
     run = {"check": True, "cwd": directory, "stdout": subprocess.DEVNULL, **account}
     data = directory / "data"
     subprocess.run([programs / "initdb", "-D", data, "-U", "onoffice", "--auth=trust", "--encoding=UTF8", "--locale=C"], **run)
-    options = f"-k {directory} -c listen_addresses='' -c max_connections=300"
+    options = f"-k {directory} -c listen_addresses='' -c max_connections=300 -c fsync=off"
     subprocess.run([programs / "pg_ctl", "-D", data, "-w", "-l", directory / "log", "-o", options, "start"], **run)
     try:
         yield str(directory)

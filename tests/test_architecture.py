@@ -26,6 +26,7 @@ RULES = {
             "activesync_bridge.wbxml",
             "activesync_bridge.items",
             "activesync_bridge.versions",
+            "radicale_onoffice.__version__",
             CORE,
             "radicale_onoffice.formats",  # an item is a second syntax of the stored DAV object
             "PIL",

@@ -183,7 +183,7 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
     sender = Sender(session, kind, flavour)
     before = opened.generation
     scope = scope_of(kind, sticky.filter)
-    writer = Writer(session, kind, before.scope, sticky, flavour, before, opened.written, sender)
+    writer = Writer(session, kind, before.scope, sticky, flavour, before, sender)
     for command in request.commands:
         writer.apply(command)
     after = replace(before, own={**before.own, **writer.own})
@@ -197,7 +197,8 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
         cursor = after.cursor if after.cursor is not None else session.office.feeds.cursor(session.identity, kind, scope)
         return Part(watched=(kind, scope, cursor))
     commands, left_out = sender.commands(steps)
-    state = sync_state.advanced(stored, before, sync_state.without(after, left_out), request.digest, sticky.to_json())
+    after = sync_state.told(sync_state.without(after, left_out), sender.changes)
+    state = sync_state.advanced(stored, before, after, request.digest, sticky.to_json())
     element = _element(session, request, state.key, Status.SUCCESS, more=more, commands=commands, responses=writer.responses)
     content = encode_children([element])
     sender.mend()
@@ -210,9 +211,10 @@ def _settle(session: Session, kind: Kind, stored: State, opened: Current, after:
     if opened.generation.number != stored.current.number:
         return
     kept = sync_state.retired(stored) if opened.retires else stored
-    moved = (after.scope, after.cursor, after.own, after.move) != (
+    moved = (after.scope, after.cursor, after.settled, after.own, after.move) != (
         stored.current.scope,
         stored.current.cursor,
+        stored.current.settled,
         stored.current.own,
         stored.current.move,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from activesync_bridge.versions import Version
+from radicale_onoffice import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Flavour:
 
     @property
     def key(self) -> str:
-        """Equal for flavours that encode alike."""
+        """Equal for flavours that encode alike; another release may encode otherwise, and begins its own."""
         wanted = ",".join(f"{kind}:{one.truncation_size}:{one.all_or_none:d}" for kind, one in sorted(self.bodies.items()))
-        return f"{self.version}/{self.zone.key}/{self.region}/{wanted}"
+        return f"{__version__}/{self.version}/{self.zone.key}/{self.region}/{wanted}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def _wall(when: datetime | date, zone: ZoneInfo) -> datetime:
     """The wall time in the tenant's zone, written as if it were UTC; a day begins at midnight."""
     if not isinstance(when, datetime):
         return datetime(when.year, when.month, when.day, tzinfo=UTC)
-    return when.astimezone(zone).replace(tzinfo=UTC, microsecond=0)
+    try:
+        return when.astimezone(zone).replace(tzinfo=UTC, microsecond=0)
+    except OverflowError:
+        raise BadRequest("The date lies beyond the calendar.") from None
 
 
 def _instant(when: datetime | date, zone: ZoneInfo) -> datetime:

@@ -50,7 +50,8 @@ class Devices:
             says["last_sync"] = now
         if known is not None and replace(known, **says) == known and now - known.last_seen < SEEN_EVERY:
             return known
-        with self._store.writing() as tx:
+        # Lost with the power, it is noted again with the device's next request; what a device is told is committed behind it, and lasts.
+        with self._store.writing(lasting=False) as tx:
             known = tx.device(identity, device_id, lock=True)
             device = replace(known, last_seen=now, **says) if known else self._new(tx, identity, device_id, says, now)
             tx.save_device(device)

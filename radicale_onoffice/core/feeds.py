@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from radicale_onoffice.core import recurrence, tasks, window
 from radicale_onoffice.core.errors import BadRequest, CursorInvalid
 from radicale_onoffice.core.folders import Reader, reader
-from radicale_onoffice.core.model import FOREVER, Appointment, Identity, Kind
+from radicale_onoffice.core.model import FOREVER, Appointment, Identity, Kind, Record, Task
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Entry, Feed, Member, Offer, Store, Transaction
 
@@ -54,14 +55,14 @@ class News(NamedTuple):
     """What changed in a feed, in seq order, and the position behind the last of it.
 
     ``more`` tells that a limit cut it off. ``change`` is the tenant's change number as of which the entries are what they are.
-    ``live`` are those of the records that were asked about which are offered now.
+    ``live`` are the etags of those of the records that were asked about which are offered now.
     """
 
     cursor: Cursor
     entries: Sequence[Entry]
     more: bool
     change: int
-    live: frozenset[str] = frozenset()
+    live: Mapping[str, str] = MappingProxyType({})
 
 
 class Feeds:
@@ -103,8 +104,8 @@ class Feeds:
         with self._fresh(identity, kind, scope) as (tx, feed):
             is_known = since is None or (since.epoch == feed.epoch and feed.oldest <= since.seq <= feed.seq)
             if is_known and since != Cursor(feed.epoch, feed.seq):
-                entries = tx.feed_names(feed.id, since.seq if since else 0, None if limit is None else limit + 1)
-            live = frozenset(entry.record_id for entry in tx.feed_entries_of(feed.id, watch) if entry.live)
+                entries = tx.feed_names(feed.id, since.seq if since else None, None if limit is None else limit + 1)
+            live = {entry.record_id: entry.etag for entry in tx.feed_entries_of(feed.id, watch) if entry.live}
         if not is_known:
             raise CursorInvalid("The sync position is unknown or too old; synchronise from the beginning.")
         more = limit is not None and len(entries) > limit
@@ -126,10 +127,10 @@ class Feeds:
         with self._store.reading() as tx:
             return frozenset(self.visible(tx, reader(tx, identity), kind, list(record_ids)))
 
-    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> dict[str, int]:
-        """Those of these records that concern the reader and are not kept back, in or out of the window, each with its version."""
+    def visible(self, tx: Transaction, who: Reader, kind: Kind, record_ids: Sequence[str]) -> dict[str, Member]:
+        """Those of these records that concern the reader and are not kept back, in or out of the window, by id."""
         members = tx.members(who.identity, kind, who.principals(kind, self._policy), record_ids=record_ids) if record_ids else []
-        return {member.record_id: member.version for member in members if self.is_offerable(who, kind, member)}
+        return {member.record_id: member for member in members if self.is_offerable(who, kind, member)}
 
     def listing(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> Sequence[Offer]:
         """All that is offered now, in the stored form."""
@@ -194,6 +195,38 @@ class Feeds:
             if feed and entries and entries[0].live:
                 tx.save_feed_entries(feed.id, [entries[0]._replace(seq=feed.seq + 1)])
                 tx.save_feed(replace(feed, seq=feed.seq + 1))
+
+    def announce(self, tx: Transaction, identity: Identity, record: Record, name: str) -> None:
+        """Note what a client without a state of its own here has just written, in the transaction that stores it: it has this version now.
+
+        Else the client would never hear of it if the record were taken away again, or set back, before the feed is looked at; nor of what it
+        makes that is not offered to it (too old, say), which is stored, and gone with the next sync as on a phone. ``name`` is what it calls it.
+        """
+        feed = tx.feed(identity, record.kind, DEFAULT, lock=True)
+        if feed is None:
+            return
+        entry = next(iter(tx.feed_entries_of(feed.id, [record.id])), None)
+        if entry is not None and entry.live and entry.etag == record.etag:
+            return
+        seq, now, is_offered = feed.seq + 1, int(self._clock().timestamp()), self._is_offered(reader(tx, identity), record)
+        if entry is None:
+            entry = Entry(record.id, name, record.etag, is_offered, seq, seq, 0 if is_offered else seq, 0 if is_offered else now, seq)
+        elif not is_offered:
+            entry = entry._replace(live=False, seq=seq, gone_since=seq, gone_at=now)
+        else:
+            entry = entry._replace(etag=record.etag, live=True, seq=seq, live_since=entry.live_since if entry.live else seq)
+        tx.save_feed_entries(feed.id, [entry])
+        tx.save_feed(replace(feed, seq=seq))
+
+    def _is_offered(self, who: Reader, record: Record) -> bool:
+        """True if nothing but a cap keeps a record of this reader's from being offered."""
+        now = self._clock()
+        if isinstance(record.value, Task):
+            mark = tasks.summary(record.value, who.zone).mark
+            return not tasks.is_dropped(mark, now.astimezone(who.zone).date(), self._policy.task_completed_days)
+        if isinstance(record.value, Appointment):
+            return window.candidate(record.id, record.value, who.zone, window.window(now, who.zone, self._policy, None)) is not None
+        return True
 
     def _basis(self, who: Reader, kind: Kind) -> str:
         policy = self._policy

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from radicale_onoffice.core import rights
+from radicale_onoffice.core import merging, rights
 from radicale_onoffice.core.errors import NotFound
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.folders import Reader, reader
-from radicale_onoffice.core.model import Base, HistoryLine, Identity, Kind, Leftovers, Record, Value
+from radicale_onoffice.core.model import Actor, Base, HistoryLine, Identity, Kind, Leftovers, Record, Value
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Offer, Rendered, Renderer, Store, Transaction
+from radicale_onoffice.core.ports import Member, Offer, Rendered, Renderer, Store, Transaction
 
 
 class Lookups:
@@ -63,25 +64,37 @@ class Lookups:
         with self._store.reading() as tx:
             return tx.offers(identity, kind, self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids)))
 
-    def versions(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> dict[str, int]:
-        """The versions of those of these records that this reader may see, in or out of the window: for who may have the rest already."""
+    def visible(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> dict[str, Member]:
+        """Those of these records that this reader may see, in or out of the window, by id: for who may have the rest already."""
         with self._store.reading() as tx:
             return self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids))
 
-    def base(self, tenant: str, record_id: str, change: int = 0, *, version: int = 0) -> Base | None:
-        """What a device had of a record if it was up to date at that change number, or had that very version; None if nothing is kept."""
+    def base(self, tenant: str, record_id: str, change: int = 0, *, by: Actor | None = None) -> Base | None:
+        """What a device had of a record if it was up to date at that change number; None if nothing is kept.
+
+        What the device itself (``by``) wrote since lies on top of that, and nothing that others wrote: so it is what the device shows, also
+        if it never got the answer to what it wrote. Of a record that is younger than the number it had the first version at the least.
+        """
         with self._store.reading() as tx:
-            record = tx.record(tenant, record_id)
-            if version:
-                line = next((line for line in tx.history(tenant, record_id) if line.version == version), None)
-            else:
-                line = tx.version_at(tenant, record_id, change)
-            found = tx.tenant(tenant)
-        if record is None or line is None or found is None or line.action == "deleted":
+            record, found = tx.record(tenant, record_id), tx.tenant(tenant)
+            lines = tx.history(tenant, record_id)
+        at = next((index for index, line in reversed(list(enumerate(lines))) if line.change <= change), 0)
+        if record is None or found is None or not lines or lines[at].action == "deleted" or (by is None and lines[at].change > change):
             return None
-        if line.version == record.version:
-            return Base(value=line.value, leftovers=line.leftovers, text=record.text)
-        who = Reader(tenant=found, user=rights.nobody(line.actor.identity))
+        mine = [at, *(index for index in range(at + 1, len(lines)) if lines[index].actor == by)]
+        if mine[-1] == len(lines) - 1 and len(mine) == len(lines) - at:
+            return Base(value=record.value, leftovers=record.leftovers, text=record.text)
+        who = Reader(tenant=found, user=rights.nobody(lines[at].actor.identity))
+        base = self._shown(record, lines[at], who)
+        for index in mine[1:]:
+            before, after = self._shown(record, lines[index - 1], who), lines[index]
+            value = merging.overlaid(base.value, before.value, after.value)
+            leftovers = merging.merge_leftovers(replace(before, device_wins=True), after.leftovers, base)
+            base = replace(base, value=value, leftovers=leftovers)
+            base = replace(base, text=self._text(record.kind, value, leftovers, record.uid, after.at, who).text)
+        return base
+
+    def _shown(self, record: Record, line: HistoryLine, who: Reader) -> Base:
         rendered = self._text(record.kind, line.value, line.leftovers, record.uid, line.at, who)
         return Base(value=line.value, leftovers=line.leftovers, text=rendered.text)
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from radicale_onoffice.core.model import Appointment, Base, Contact, Leftovers, Record, Task
+from radicale_onoffice.core import slots
+from radicale_onoffice.core.model import Appointment, Base, Contact, Entry, Leftovers, Record, Recurrence, Slot, Task, Value
 
 V = TypeVar("V", Contact, Appointment, Task)
+
+
+# What says one thing in two fields: taken from one side as a whole, because halves of two wishes are nobody's
+PAIRS = (("start", "end"), ("location", "location_link"), ("deadline", "deadline_strict"), ("picture", "picture_type"))
+PARTNERS = {name: pair for pair in PAIRS for name in pair}
 
 
 def merge(base: V, device: V, current: V, *, device_wins: bool = False) -> V:
@@ -18,16 +24,60 @@ def merge(base: V, device: V, current: V, *, device_wins: bool = False) -> V:
     """
     if base == current:
         return device
-    mine = {
-        field.name: getattr(device, field.name)
-        for field in fields(base)
-        if getattr(device, field.name) != getattr(base, field.name)
-        and (device_wins or getattr(current, field.name) == getattr(base, field.name))
-    }
+    mine: dict[str, Any] = {}
+    for field in fields(base):
+        names = PARTNERS.get(field.name, (field.name,))
+        if not _differs(base, device, names):
+            continue
+        if device_wins or not _differs(base, current, names):
+            mine[field.name] = getattr(device, field.name)
+        elif field.name == "recurrence":
+            mine[field.name] = _series(*(getattr(one, field.name) for one in (base, device, current)))
     return replace(current, **mine)
 
 
-def merge_leftovers(base: Base | None, device: Leftovers, current: Record | None) -> Leftovers:
+def _differs(one: V, other: V, names: Iterable[str]) -> bool:
+    return any(getattr(one, name) != getattr(other, name) for name in names)
+
+
+def _series(base: Recurrence | None, device: Recurrence | None, current: Recurrence | None) -> Recurrence | None:
+    """Of a series that both changed, the days on which it does not take place are each a thing of its own."""
+    if base is None or device is None or current is None:
+        return current
+    had, mine = set(base.exceptions), set(device.exceptions)
+    return replace(current, exceptions=tuple(sorted((set(current.exceptions) | (mine - had)) - (had - mine))))
+
+
+def overlaid(base: Value, before: Value, after: Value) -> Value:
+    """``base`` with the change that led from ``before`` to ``after``: what a device shows that had ``base`` and made that change.
+
+    Of a contact's numbers it is each slot for itself.
+    """
+    if isinstance(base, Contact):
+        assert isinstance(before, Contact)
+        assert isinstance(after, Contact)
+        merged = merge(replace(before, entries=base.entries), replace(after, entries=base.entries), base, device_wins=True)
+        return replace(merged, entries=_with_slots(base, before, after))
+    if isinstance(base, Appointment):
+        assert isinstance(before, Appointment)
+        assert isinstance(after, Appointment)
+        return merge(before, after, base, device_wins=True)
+    assert isinstance(before, Task)
+    assert isinstance(after, Task)
+    return merge(before, after, base, device_wins=True)
+
+
+def _with_slots(base: Contact, before: Contact, after: Contact) -> tuple[Entry, ...]:
+    was, now = slots.offered(before), slots.offered(after)
+    changed = {slot for slot in Slot if was.get(slot) != now.get(slot)}
+    if not changed:
+        return base.entries
+    new = [replace(entry, slot=slot) for slot, entry in now.items() if slot in changed]
+    kept = [replace(one, slot=None) if one.slot in changed else one for one in base.entries if one.id not in {entry.id for entry in new}]
+    return (*kept, *new)
+
+
+def merge_leftovers(base: Base | None, device: Leftovers, current: Record | Base | None) -> Leftovers:
     """The same by property for what the CRM cannot hold: ``device`` is the whole object as the device wants it."""
     if base is None or current is None or base.leftovers == current.leftovers:
         return device

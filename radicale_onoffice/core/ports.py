@@ -77,6 +77,7 @@ class Member(NamedTuple):
     mark: str  # Summary.mark
     owner: str  # Summary.owner
     version: int = 0
+    change: int = 0  # the tenant's change number at this version
 
 
 class Offer(NamedTuple):
@@ -241,8 +242,8 @@ class Transaction(Protocol):
     def prune_feed_entries(self, feed_id: int, gone_before: int) -> int:
         """Drop gone entries with ``gone_at < gone_before``; returns the highest seq dropped, 0 if none."""
 
-    def feed_names(self, feed_id: int, since: int, limit: int | None = None) -> Sequence[Entry]:
-        """Entries with seq > since, in seq order; with ``since`` 0 only the live ones."""
+    def feed_names(self, feed_id: int, since: int | None, limit: int | None = None) -> Sequence[Entry]:
+        """Entries with seq > since, in seq order; with ``since`` None all that are live."""
 
     def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
         """Stored forms of the live entries (of these names, or all), in name order."""

@@ -58,7 +58,7 @@ def _contact(
         merged = replace(merged, entries=current.entries, sync_users=current.sync_users, archived=current.archived)
     if returning:
         merged = replace(merged, sync_users=tuple(sorted({*merged.sync_users, user})))
-    return Outcome(value=slots.assign(merged, had, draft.sent, draft.touched, region=who.tenant.region, policy=policy))
+    return Outcome(value=slots.assign(merged, had, draft.sent, draft.touched, region=who.tenant.region, policy=policy, device_wins=wins))
 
 
 def _appointment(

@@ -83,11 +83,21 @@ def _moved(entries: tuple[Entry, ...], entry_id: int, slot: Slot | None) -> tupl
     return tuple(place(entry) for entry in entries)
 
 
-def assign(contact: Contact, base: Contact, sent: Mapping[Slot, str], touched: frozenset[Slot], *, region: str, policy: Policy) -> Contact:
+def assign(
+    contact: Contact,
+    base: Contact,
+    sent: Mapping[Slot, str],
+    touched: frozenset[Slot],
+    *,
+    region: str,
+    policy: Policy,
+    device_wins: bool = False,
+) -> Contact:
     """The contact with the device's numbers applied.
 
     ``contact`` is the current one, ``base`` the one that the device had, ``sent`` what its fields hold now; fields outside of ``touched``
-    say nothing (rule 41). Raises BadRequest for values that are no number or address at all.
+    say nothing (rule 41). A slot that somebody else filled meanwhile stays as it is unless the device wins (U46): its number is kept without
+    a slot, because nothing that was typed is lost. Raises BadRequest for values that are no number or address at all.
     """
     had = offered(base)
     wanted = {slot: value.strip() for slot, value in sent.items() if value.strip()}
@@ -101,11 +111,29 @@ def assign(contact: Contact, base: Contact, sent: Mapping[Slot, str], touched: f
             for slot in Slot
             if slot.kind is kind and slot in touched and _is_changed(slot, had.get(slot), wanted.get(slot, ""), region)
         ]
+        taken = [] if device_wins else [slot for slot in changed if _is_taken(contact.entries, slot, had.get(slot))]
+        for slot in taken:
+            entries = _noted(entries, slot, wanted.get(slot, ""), region)
+        changed = [slot for slot in changed if slot not in taken]
         if changed:
             entries = _apply(contact, entries, changed, {slot: wanted.get(slot, "") for slot in changed}, had, region, policy)
     if len(entries) > MAX_ENTRIES and len(entries) > len(contact.entries):
         raise BadRequest(f"The contact would have {len(entries)} numbers and addresses; at most {MAX_ENTRIES} are kept.")
     return replace(contact, entries=entries)
+
+
+def _is_taken(entries: Iterable[Entry], slot: Slot, before: Entry | None) -> bool:
+    """True if another entry, or another value, has been put into the slot since the device saw it."""
+    now = next((entry for entry in entries if entry.slot is slot), None)
+    return now is not None and (before is None or (now.id, now.value) != (before.id, before.value))
+
+
+def _noted(entries: tuple[Entry, ...], slot: Slot, value: str, region: str) -> tuple[Entry, ...]:
+    """The entries with a number that no field has, unless it is there."""
+    if not value or any(entry.kind is slot.kind and same_value(slot.kind, entry.value, value, region) for entry in entries):
+        return entries
+    new_id = max(entry.id for entry in entries) + 1
+    return (*entries, Entry(id=new_id, kind=slot.kind, value=value, type=_type_of(slot, value, region)))
 
 
 def _is_changed(slot: Slot, before: Entry | None, now: str, region: str) -> bool:

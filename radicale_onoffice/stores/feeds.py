@@ -124,11 +124,11 @@ class FeedsPart(Part):
             self._connection.execute(delete(entries).where(*old))
         return highest
 
-    def feed_names(self, feed_id: int, since: int, limit: int | None = None) -> Sequence[Entry]:
-        query: Any = SINCE if since else LIVE
+    def feed_names(self, feed_id: int, since: int | None, limit: int | None = None) -> Sequence[Entry]:
+        query: Any = LIVE if since is None else SINCE
         if limit is not None:
             query = query.limit(limit)
-        return [Entry(*row) for row in self._connection.execute(query, {"feed_id": feed_id, "since": since}).all()]
+        return [Entry(*row) for row in self._connection.execute(query, {"feed_id": feed_id, "since": since or 0}).all()]
 
     def feed_offers(self, feed_id: int, names: Iterable[str] | None = None) -> Sequence[Offer]:
         key = {"feed_id": feed_id}

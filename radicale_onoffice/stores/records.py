@@ -70,6 +70,7 @@ MEMBERS = (
         records.c.mark,
         records.c.owner,
         records.c.version,
+        records.c.change,
     )
     .select_from(records.outerjoin(aliases, ALIAS))
     .where(records.c.tenant == bindparam("tenant"), records.c.kind == bindparam("kind"), records.c.deleted.is_(False), CONCERNS)

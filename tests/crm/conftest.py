@@ -91,3 +91,10 @@ def desk(make_office, clock):
         return Desk(office, make_office.emulations[-1], clock)
 
     return make
+
+
+@pytest.fixture
+def pulled(office, onoffice, clock):
+    from tests.crm.pulled import Pulled  # which needs this module's OnOffice
+
+    return lambda **switches: Pulled(office, onoffice(**switches), clock)

@@ -218,3 +218,33 @@ def test_a_user_without_groups_or_rights_sees_nothing_of_others(server):
     with server.office.store.writing() as tx:
         tx.save_user(replace(tx.user(Identity("t", "bert")), rights=User(identity=ANNA).rights - {"contacts.read"}))
     assert "/bert/contacts/" not in hrefs(propfind(bert, "/bert/", "<D:resourcetype/>", "1"))
+
+
+EVENT = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:{0}\r\nDTSTAMP:20260101T000000Z\r\n"
+    "DTSTART:{1}T100000Z\r\nDTEND:{1}T110000Z\r\nSUMMARY:s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+
+
+def test_what_a_client_makes_outside_of_the_window_is_gone_with_its_next_sync(client):
+    """Stored, and as on a phone not offered (rule 54): without a word the client would show what nobody else does."""
+    _, _, token = sync(client, "/anna/calendar/")
+    assert 201 == client.put("/anna/calendar/old.ics", content=EVENT.format("old", "20250101")).status_code
+    assert (set(), {"old.ics"}) == sync(client, "/anna/calendar/", token)[:2]
+
+
+def test_what_a_client_makes_and_the_crm_deletes_before_the_next_sync_is_gone(client):
+    """No feed was looked at in between."""
+    _, _, token = sync(client, "/anna/calendar/")
+    client.put("/anna/calendar/new.ics", content=EVENT.format("new", "20260401"))
+    client.office.records.remove(CRM, client.office.records.with_uid(ANNA, Kind.APPOINTMENTS, "new"))
+    assert (set(), {"new.ics"}) == sync(client, "/anna/calendar/", token)[:2]
+
+
+def test_what_a_client_deletes_and_the_crm_gives_it_again_before_the_next_sync_comes_again(client):
+    """Nor here."""
+    record = client.office.records.write(CRM, Kind.CONTACTS, Contact(last_name="A", sync_users=("anna",)), name="a.vcf")
+    _, _, token = sync(client, "/anna/contacts/")
+    assert 200 == client.delete("/anna/contacts/a.vcf").status_code
+    client.office.records.write(CRM, Kind.CONTACTS, record.value, record_id=record.id)
+    assert ({"a.vcf"}, set()) == sync(client, "/anna/contacts/", token)[:2]

@@ -25,10 +25,10 @@ SETTLED = replace(STORED, previous=None, digest="")
     [
         (None, "0", "x", Fresh(1)),
         (STORED, "0", "x", Fresh(7)),  # numbers grow over a new beginning
-        (STORED, "{u}6", "x", Current(SIX, SIX.own, retires=True)),  # the answer arrived
-        (SETTLED, "{u}6", "x", Current(SIX, SIX.own)),
+        (STORED, "{u}6", "x", Current(SIX, retires=True)),  # the answer arrived
+        (SETTLED, "{u}6", "x", Current(SIX)),
         (STORED, "{u}5", "d6", Replay()),  # the same request again: its answer got lost
-        (STORED, "{u}5", "x", Current(FIVE, SIX.own)),  # rolled back; what the lost request wrote is remembered
+        (STORED, "{u}5", "x", Current(FIVE)),  # rolled back
         (SETTLED, "{u}5", "d6", Invalid(cloned=True)),  # retired: somebody else used key 6 already (pain 42)
         (STORED, "{u}4", "x", Invalid(cloned=True)),
         (STORED, "{u}7", "x", Invalid()),
@@ -88,32 +88,80 @@ def entry(record_id: str, seq: int, *, live: bool = True, etag: str = "a", since
 )
 def test_what_an_entry_means_to_a_device(found, own, step):
     """Add, Change, Delete or nothing, for a device at position 10."""
-    assert (None if step is None else Step(step, "r")) == sync_state.step_for(found, 10, own)
+    assert (None if step is None else Step(step, "r")) == sync_state.step_for(found, 10, own, 10)
 
 
 def test_a_small_window_cuts_the_plan_and_the_cursor_stands_behind_the_last_step():
     """Paging is the cursor: nothing is sent twice, nothing is lost."""
-    before = Generation(number=1, cursor=Cursor("e", 10))
+    before = Generation(number=1, cursor=Cursor("e", 10), settled=10)
     entries = [entry("a", 11), entry("b", 12), entry("c", 13)]
     first = sync_state.plan(before, entries, Cursor("e", 13), room=2, complete=True)
     assert ([Step(Verb.ADD, "a"), Step(Verb.ADD, "b")], 12, True) == (first.steps, first.after.cursor.seq, first.more)
     second = sync_state.plan(first.after, entries[2:], Cursor("e", 13), room=2, complete=True)
-    assert Plan([Step(Verb.ADD, "c")], replace(before, cursor=Cursor("e", 13)), more=False) == second
+    assert Plan([Step(Verb.ADD, "c")], replace(before, cursor=Cursor("e", 13), settled=13), more=False) == second
+
+
+def test_what_changed_before_its_page_came_is_an_addition():
+    """A device in the midst of its first pages: what was live all along and moved behind the cursor is no Change of what it never got."""
+    before = Generation(number=1, cursor=Cursor("e", 10))
+    made = sync_state.plan(before, [entry("a", 12, since=4)], Cursor("e", 12), room=5, complete=True)
+    assert [Step(Verb.ADD, "a")] == made.steps
+    again = sync_state.plan(made.after, [entry("a", 13, since=4)], Cursor("e", 13), room=5, complete=True)
+    assert [Step(Verb.CHANGE, "a")] == again.steps
+
+
+def test_a_write_during_a_move_is_settled_after_it():
+    """A refused change of a record that the move had passed is put right all the same."""
+    entries = [entry("a", 1), entry("b", 2)]
+    move = Move(scope="", since=Cursor("o", 5), done="a")
+    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), settled=5, move=move, own={"a": Written(1, "")})
+    made = sync_state.plan_move(before, entries, entries, room=5)
+    assert ([], {"a": Written(1, "")}, False) == (made.steps, made.after.own, made.more)
+
+
+def test_what_came_back_in_the_old_period_and_is_not_in_the_new_one_is_taken_away():
+    """An entry forgets its earlier life; the device may have it from then."""
+    old = [entry("a", 9, since=8, gone=7, born=2)]
+    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), settled=5, move=Move(scope="", since=Cursor("o", 5)))
+    assert [Step(Verb.DELETE, "a")] == sync_state.plan_move(before, old, [], room=5).steps
 
 
 def test_an_own_write_without_news_is_settled_at_the_end():
     """A refused delete comes again, a number in another notation is put right (T8), what lies out of reach is taken away."""
     own = {"again": LOST, "gone": GONE, "other": Written(4, ""), "out": Written(1, "x"), "same": Written(2, "x")}
     before = Generation(number=1, cursor=Cursor("e", 10), own=own)
-    made = sync_state.plan(before, [], Cursor("e", 10), room=10, complete=True, offered=frozenset({"again", "other", "same"}))
+    made = sync_state.plan(before, [], Cursor("e", 10), room=10, complete=True, offered={"again": "a", "other": "a", "same": "x"})
     assert [Step(Verb.ADD, "again"), Step(Verb.CHANGE, "other"), Step(Verb.DELETE, "out")] == made.steps
     assert {} == made.after.own
+
+
+def test_what_was_not_taken_is_put_right_at_once():
+    """The stored form, the record that may not be deleted, or its end: with the answer to the write, before anything else."""
+    own = {"changed": Written(1, ""), "gone": Written(1, ""), "again": LOST, "fine": Written(2, "x")}
+    before = Generation(number=1, cursor=Cursor("e", 10), own=own)
+    assert ["again", "changed", "gone"] == sync_state.wrong(own)
+    made = sync_state.put_right(before, {"changed": "c", "again": "d"})
+    assert [Step(Verb.ADD, "again"), Step(Verb.CHANGE, "changed"), Step(Verb.DELETE, "gone")] == made.steps
+    assert {"changed": Written(1, "c"), "gone": GONE, "again": Written(1, "d"), "fine": Written(2, "x")} == made.after.own
+
+
+def test_a_write_that_was_undone_without_news_is_told():
+    """The CRM set the record back, or gave it to the user again, before anybody looked at the feed: its entry has not moved."""
+    before = Generation(number=1, cursor=Cursor("e", 10), own={"back": Written(2, "mine"), "given": GONE})
+    made = sync_state.plan(before, [], Cursor("e", 10), room=5, complete=True, offered={"back": "old", "given": "g"})
+    assert [Step(Verb.CHANGE, "back"), Step(Verb.ADD, "given")] == made.steps
+
+
+def test_only_what_is_newer_than_all_that_the_device_has_is_kept_of_what_was_sent():
+    """Else the state would hold every record."""
+    after = Generation(number=1, caught_up=5, sent={"a": 4, "b": 6})
+    assert {"b": 6, "c": 7} == sync_state.told(after, {"c": 7, "d": 5}).sent
 
 
 def test_own_writes_are_settled_within_the_window_too():
     """What finds no room stays for the next answer."""
     before = Generation(number=1, cursor=Cursor("e", 10), own={"a": LOST, "b": LOST})
-    first = sync_state.plan(before, [], Cursor("e", 10), room=1, complete=True, offered=frozenset("ab"))
+    first = sync_state.plan(before, [], Cursor("e", 10), room=1, complete=True, offered={"a": "a", "b": "a"})
     assert ([Step(Verb.ADD, "a")], True, {"b": LOST}) == (first.steps, first.more, first.after.own)
 
 
@@ -121,11 +169,11 @@ def test_a_change_of_the_period_is_the_difference_of_two_feeds():
     """What is in both stays, what changed is told, what left is taken away, what is new comes: in pages, by record id."""
     old = [entry("a", 1), entry("b", 2), entry("c", 9, since=3, etag="new"), entry("d", 4, live=False, since=2, gone=4)]
     new = [entry("b", 1), entry("c", 2, etag="new"), entry("d", 3), entry("e", 4), entry("f", 9)]
-    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), move=Move(scope="", since=Cursor("o", 5)))
-    first = sync_state.plan_move(before, old, new, Cursor("n", 5), room=3)
+    before = Generation(number=1, scope="P3M", cursor=Cursor("n", 5), settled=5, move=Move(scope="", since=Cursor("o", 5)))
+    first = sync_state.plan_move(before, old, new, room=3)
     assert [Step(Verb.DELETE, "a"), Step(Verb.CHANGE, "c"), Step(Verb.ADD, "d")] == first.steps
     assert (True, "d") == (first.more, first.after.move.done)
-    second = sync_state.plan_move(first.after, old, new, Cursor("n", 5), room=3)
+    second = sync_state.plan_move(first.after, old, new, room=3)
     # "f" came to life behind the target: it is news, told next
     assert ([Step(Verb.ADD, "e")], False, None, Cursor("n", 5)) == (second.steps, second.more, second.after.move, second.after.cursor)
 
@@ -179,6 +227,7 @@ class Phone(RuleBasedStateMachine):
             if verb is Verb.DELETE:
                 self.has.pop(record_id, None)
             else:
+                assert verb is Verb.ADD or record_id in self.has, f"Change of {record_id}, which the phone does not have"
                 self.has[record_id] = etag
 
     def answer(self, key, digest, room):

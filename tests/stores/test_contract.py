@@ -15,6 +15,7 @@ from radicale_onoffice.core.errors import Conflict
 from radicale_onoffice.core.model import (
     FOREVER,
     Actor,
+    Attempts,
     AuditLine,
     Contact,
     Door,
@@ -251,6 +252,46 @@ def test_a_user_comes_back_and_goes_with_all_that_is_the_users(store):
         assert tx.record("t", "r1") is not None
 
 
+def test_a_visitor_is_account_and_attempts_in_one(store):
+    """What sign-in asks for; an unknown login has attempts, too, and a user of an unknown tenant is unknown."""
+    with store.writing() as tx:
+        tenant, anna = tx.tenant("t"), tx.user(ANNA)
+        assert (tenant, anna) == tx.account(ANNA)
+        assert ((tenant, anna), Attempts()) == tx.visitor(ANNA, Door.SYNC)
+        counted = tx.add_failure(ANNA, Door.SYNC, NOW, "192.0.2.1")
+        assert ((tenant, anna), counted) == tx.visitor(ANNA, Door.SYNC)
+        assert ((tenant, anna), Attempts()) == tx.visitor(ANNA, Door.PAGE)
+        unknown = Identity("nowhere", "anna")
+        tx.save_user(User(identity=unknown))
+        counted = tx.add_failure(unknown, Door.SYNC, NOW, "192.0.2.1")
+        assert (None, counted) == tx.visitor(unknown, Door.SYNC)
+        assert tx.account(unknown) is None
+
+
+def test_a_feeds_head_comes_with_the_change_number(store):
+    """By which it is told whether the feed is up to date; a tenant without changes is at 0."""
+    with store.writing() as tx:
+        feed = tx.create_feed(ANNA, Kind.CONTACTS, "", "epoch")
+        assert (feed, 0) == tx.feed_and_change(ANNA, Kind.CONTACTS, "")
+        change = tx.next_change("t")
+        assert (feed, change) == tx.feed_and_change(ANNA, Kind.CONTACTS, "")
+        assert tx.feed_and_change(ANNA, Kind.TASKS, "")[0] is None
+
+
+def test_what_need_not_last_is_committed_all_the_same(store):
+    """It is seen by everybody at once, goes if the block raises, and leaves the connection as it was for who comes next."""
+    with store.writing(lasting=False) as tx:
+        tx.save_setting("a", "1")
+    with pytest.raises(KeyError), store.writing(lasting=False) as tx:
+        tx.save_setting("a", "2")
+        raise KeyError
+    with store.reading() as tx:
+        assert "1" == tx.setting("a")
+    question = "PRAGMA synchronous" if store.engine.dialect.name == "sqlite" else "SHOW synchronous_commit"
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql(question).scalar_one() in (2, "on")
+
+
 def test_a_feed_keeps_entries_by_record(store):
     """Live ones are listed from the beginning; gone ones only to who had them, until they are pruned."""
     saved(store)
@@ -262,8 +303,8 @@ def test_a_feed_keeps_entries_by_record(store):
         tx.save_feed_entries(feed.id, [gone, live])
         tx.save_feed(replace(feed, seq=3, change=1))
     with store.writing() as tx:
-        assert [live] == tx.feed_names(feed.id, 0)
-        assert [gone, live] == tx.feed_names(feed.id, 1)
+        assert [live] == tx.feed_names(feed.id, None)
+        assert [gone, live] == tx.feed_names(feed.id, 0) == tx.feed_names(feed.id, 1)
         assert ["r1.vcf"] == [offer.name for offer in tx.feed_offers(feed.id)]
         assert 2 == tx.prune_feed_entries(feed.id, 2000)
         tx.reset_feeds(ANNA, None, "new")
