@@ -135,6 +135,29 @@ def test_an_own_write_without_news_is_settled_at_the_end():
     assert {} == made.after.own
 
 
+def test_what_was_not_taken_is_put_right_at_once():
+    """The stored form, the record that may not be deleted, or its end: with the answer to the write, before anything else."""
+    own = {"changed": Written(1, ""), "gone": Written(1, ""), "again": LOST, "fine": Written(2, "x")}
+    before = Generation(number=1, cursor=Cursor("e", 10), own=own)
+    assert ["again", "changed", "gone"] == sync_state.wrong(own)
+    made = sync_state.put_right(before, {"changed": "c", "again": "d"})
+    assert [Step(Verb.ADD, "again"), Step(Verb.CHANGE, "changed"), Step(Verb.DELETE, "gone")] == made.steps
+    assert {"changed": Written(1, "c"), "gone": GONE, "again": Written(1, "d"), "fine": Written(2, "x")} == made.after.own
+
+
+def test_a_write_that_was_undone_without_news_is_told():
+    """The CRM set the record back, or gave it to the user again, before anybody looked at the feed: its entry has not moved."""
+    before = Generation(number=1, cursor=Cursor("e", 10), own={"back": Written(2, "mine"), "given": GONE})
+    made = sync_state.plan(before, [], Cursor("e", 10), room=5, complete=True, offered={"back": "old", "given": "g"})
+    assert [Step(Verb.CHANGE, "back"), Step(Verb.ADD, "given")] == made.steps
+
+
+def test_only_what_is_newer_than_all_that_the_device_has_is_kept_of_what_was_sent():
+    """Else the state would hold every record."""
+    after = Generation(number=1, caught_up=5, sent={"a": 4, "b": 6})
+    assert {"b": 6, "c": 7} == sync_state.told(after, {"c": 7, "d": 5}).sent
+
+
 def test_own_writes_are_settled_within_the_window_too():
     """What finds no room stays for the next answer."""
     before = Generation(number=1, cursor=Cursor("e", 10), own={"a": LOST, "b": LOST})

@@ -280,6 +280,30 @@ def test_u46_what_the_crm_wrote_after_the_lost_answer_stands(office):
     assert "Z" == phone.of("contacts").items[server_id].text_of(Contacts.LastName)
 
 
+def test_what_was_not_taken_comes_with_the_answer_whatever_the_window(office):
+    """Nobody can know what the phone shows of an item whose change was not taken: it gets it at once, also if the window is full."""
+    phone = office.phone()
+    phone.sync("contacts", *[add(name, person(name)) for name in "ABC"])
+    for record in office.all(Kind.CONTACTS):
+        office.records.write(CRM, Kind.CONTACTS, replace(record.value, last_name=f"{record.value.last_name}-CRM"), record_id=record.id)
+    edits = [change(server_id, person("mine")) for server_id in phone.of("contacts").items]
+    responses, _ = phone.once("contacts", *edits, window=1)
+    assert ["7", "7", "7"] == [status_of(one) for one in responses]
+    assert ["A-CRM", "B-CRM", "C-CRM"] == sorted(one.text_of(Contacts.LastName) for one in phone.of("contacts").items.values())
+
+
+def test_an_occurrence_of_a_series_that_is_gone_takes_the_series_off_the_phone(office):
+    """The Delete of an occurrence is no Delete of the item: the phone has it still."""
+    phone = office.phone("16.1")
+    weekly = E(Calendar.Recurrence, (E(Calendar.Type, "1"), E(Calendar.Interval, "1"), E(Calendar.DayOfWeek, "8")))
+    when = (E(Calendar.StartTime, "20260401T080000Z"), E(Calendar.EndTime, "20260401T090000Z"), E(Calendar.Subject, "Visit"), weekly)
+    phone.sync("appointments", add("c1", *when))
+    (server_id,) = phone.of("appointments").items
+    office.records.remove(CRM, server_id)
+    phone.sync("appointments", delete(server_id, instance="20260408T080000Z"))
+    assert {} == phone.of("appointments").items
+
+
 def test_a_change_of_16_x_brings_what_others_changed_meanwhile(office):
     """Only what changed is sent (R2231): that the phone's field is stored as sent says nothing of the others."""
     phone = office.phone("16.1")
