@@ -29,7 +29,9 @@ from radicale_onoffice.auth import backend_of
 from radicale_onoffice.core.errors import Unavailable
 from radicale_onoffice.core.model import Door
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.crm.onoffice.writing import OnOffice
 from radicale_onoffice.host import PreciseAnswers
+from radicale_onoffice.pulling import Puller
 from radicale_onoffice.stores.wake import Hub
 from radicale_onoffice.workers import Pool, Workers
 
@@ -128,6 +130,7 @@ class Parts:
     pool: Pool
     hub: Hub
     bridge: Bridge
+    puller: Puller | None  # None: the embedded CRM has nothing to pull
     max_body: int
 
 
@@ -179,7 +182,15 @@ def _parts(configuration) -> Parts:
         verify=backend_of(configuration, office.accounts),
         observe=metrics.observe_command,
     )
-    return Parts(office=office, metrics=metrics, pool=pool, hub=hub, bridge=bridge, max_body=max_body)
+    return Parts(
+        office=office, metrics=metrics, pool=pool, hub=hub, bridge=bridge, puller=_puller(configuration, office), max_body=max_body
+    )
+
+
+def _puller(configuration, office: Office) -> Puller | None:
+    if configuration.get("storage", "onoffice_crm") is not options.CrmType.ONOFFICE or not isinstance(office.crm, OnOffice):
+        return None
+    return Puller(office, office.crm, configuration.get("storage", "onoffice_poll_seconds"))
 
 
 def _watching(configuration, parts: Parts) -> list[Route]:
@@ -198,7 +209,7 @@ def _watching(configuration, parts: Parts) -> list[Route]:
 
 
 def _one_port(routes: list[Any], parts: Parts, bridge: Bridge | None) -> OnePort:
-    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(parts.hub)), bridge, parts.hub)
+    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(parts)), bridge, parts.hub)
 
 
 def _bridge_options(configuration) -> Options:
@@ -209,12 +220,16 @@ def _bridge_options(configuration) -> Options:
 
 
 @asynccontextmanager
-async def _listening(hub: Hub) -> AsyncIterator[None]:
-    hub.start()
+async def _listening(parts: Parts) -> AsyncIterator[None]:
+    parts.hub.start()
+    if parts.puller is not None:
+        parts.puller.start()
     try:
         yield
     finally:
-        hub.close()
+        parts.hub.close()
+        if parts.puller is not None:
+            await run_in_threadpool(parts.puller.stop)
 
 
 def remember_tags() -> None:
