@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,26 +11,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import make_url
 
-from radicale_onoffice import asgi, options
+from radicale_onoffice import asgi, doctor_onoffice, options
 from radicale_onoffice.auth import load_backend
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.errors import Unavailable
 from radicale_onoffice.core.model import Door, Kind
 from radicale_onoffice.core.ports import Transaction
+from radicale_onoffice.findings import BAD, GOOD, NOTE, Finding
 from radicale_onoffice.stores.sql import SqlStore, open_store
 
-GOOD, NOTE, BAD = "ok", "note", "problem"
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # no clock can be right that is before this program
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One checked thing: "ok", "note" or "problem", what was seen, and what to do."""
-
-    check: str
-    state: str
-    seen: str
-    advice: str = ""
 
 
 def findings(paths: str, *, deep: bool) -> Iterator[Finding]:
@@ -53,6 +42,8 @@ def findings(paths: str, *, deep: bool) -> Iterator[Finding]:
         return
     try:
         yield from _database(store, configuration, deep=deep)
+        if store.schema_is_current() and configuration.get("storage", "onoffice_crm") is options.CrmType.ONOFFICE:
+            yield from doctor_onoffice.findings(store, configuration.get("storage", "onoffice_poll_seconds"))
     except Unavailable as error:
         yield Finding("database", BAD, str(error), "Start the database, or mend onoffice_database in [storage].")
     finally:

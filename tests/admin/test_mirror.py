@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radicale_onoffice import cli, manual, mirrors
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, User
 from radicale_onoffice.core.ports import Errand, ErrandState
 from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.mirror import LEASE
@@ -172,3 +172,77 @@ def test_what_waits_is_counted(connected, store):
             value = Contact(last_name="Eins")
             tx.add_errand(Errand(actor=actor, kind=Kind.CONTACTS, record_id="r", before=None, after=value, state=state, at=utc_now()))
     assert (2, 1) == (status_of(connected)["waiting"], status_of(connected)["refused"])
+
+
+# -------------------------------------------------------------------- check
+
+
+def findings(run, status: int = 0) -> dict[str, list[tuple[str, str]]]:
+    """What ``check`` tells of onOffice, by what was checked."""
+    told: dict[str, list[tuple[str, str]]] = {}
+    for row in json.loads(run("check", "--json", status=status)):
+        told.setdefault(row["check"], []).append((row["state"], row["seen"]))
+    return told
+
+
+def test_check_is_well_with_a_filled_mirror(connected, emulator):
+    """Credentials, connection, rights and age."""
+    add_addresses(emulator, "Eins")
+    assert ("note", "default: not filled yet: contacts, appointments, tasks") in findings(connected)["mirror"]
+    connected("mirror", "fill")
+    told = findings(connected)
+    assert [("ok", "default: token and secret can be read")] == told["credentials"]
+    assert {"ok"} == {state for check in ("onOffice", "rights", "mirror") for state, _ in told[check]}
+
+
+def test_check_tells_of_a_secret_that_cannot_be_read(connected, tmp_path):
+    """And where it was looked for."""
+    (tmp_path / "secret").unlink()
+    ((state, seen),) = findings(connected, status=1)["credentials"]
+    assert "problem" == state
+    assert str(tmp_path / "secret") in seen
+
+
+def test_check_tells_of_a_wrong_secret(connected, tmp_path):
+    """In onOffice's words."""
+    (tmp_path / "secret").write_text("wrong")
+    ((state, seen),) = findings(connected, status=1)["onOffice"]
+    assert "problem" == state
+    assert "does not let us in" in seen
+
+
+def test_check_tells_of_missing_rights(connected, emulator):
+    """A kind that shows nothing any more is a problem; the log and users' data can be done without."""
+    add_addresses(emulator, "Eins", "Zwei")
+    connected("mirror", "fill")
+    api = emulator.account.user("api")
+    for module in ("address", "log", "user"):
+        emulator.control.set_right(api, module, "read", allowed=False)
+    rights = findings(connected, status=1)["rights"]
+    assert ["note", "note", "problem"] == [state for state, _ in rights]
+    assert rights[2][1] == "default: onOffice shows none of its contacts"
+
+
+def test_check_tells_of_alarm_trouble_age_and_errands(connected, store):
+    """What the server noted while it pulled."""
+    connected("mirror", "fill")
+    actor = Actor(identity=Identity("default", "anna"), face=Face.DAV)
+    with store.writing() as tx:
+        memory = json.loads(tx.mirror_state("default", "pull"))
+        memory.update(since="2026-01-01T00:00:00+00:00", alarms={"sweep": "3 of 3 contacts have vanished"})
+        tx.save_mirror_state("default", "pull", json.dumps(memory))
+        mirrors.save_trouble(tx, "default", mirrors.Trouble("2026-01-01T00:00:00+00:00", "onOffice does not answer"))
+        for state in (ErrandState.WAITING, ErrandState.REFUSED):
+            value = Contact(last_name="Eins")
+            tx.add_errand(Errand(actor=actor, kind=Kind.CONTACTS, record_id="r", before=None, after=value, state=state, at=utc_now()))
+    told = findings(connected, status=1)
+    assert ["problem"] * 3 == [state for state, _ in told["mirror"]]
+    assert "3 of 3 contacts have vanished" in str(told["mirror"])
+    assert [("note", "default: 1 changes wait to be sent"), ("note", "default: onOffice refused 1 changes")] == told["errands"]
+
+
+def test_check_tells_of_users_whom_onoffice_does_not_know(connected, store):
+    """Their logins have to be the same."""
+    with store.writing() as tx:
+        tx.save_user(User(identity=Identity("default", "nobody")))
+    assert ("note", "default: not in onOffice: nobody") in findings(connected)["users"]

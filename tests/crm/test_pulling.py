@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from radicale_onoffice import mirrors, pulling, wiring
+from radicale_onoffice.asgi import Metrics
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Tenant, User
 from radicale_onoffice.core.policy import OnOutage, Policy
+from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.pulling import Puller
+from radicale_onoffice.stores.wake import Hub
 from tests.emulation import Emulated
 
 SECONDS = 60.0
@@ -166,3 +170,19 @@ def test_the_thread_ends_when_it_is_told_to(made):
     assert made.puller not in threading.enumerate()
     made.another().round()
     assert ["Eins"] == made.names("t")
+
+
+def test_metrics_tell_of_the_mirrors(made):
+    """Lag, alarm, trouble and errands, of each tenant that is connected."""
+    metrics = Metrics(made.office, Hub(made.store))
+    assert 'onoffice_mirror_lag_seconds{kind="contacts",tenant="t"} +Inf' in metrics.text().decode()
+    made.puller.round()
+    made.clock.now += timedelta(seconds=90)
+    with made.store.writing() as tx:
+        tenants.save_access(tx, "u", None)
+    text = metrics.text().decode()
+    assert 'onoffice_mirror_lag_seconds{kind="tasks",tenant="t"} 90.0' in text
+    assert 'onoffice_mirror_alarm{tenant="t"} 0.0' in text
+    assert 'onoffice_mirror_trouble{tenant="t"} 0.0' in text
+    assert 'onoffice_errands{state="waiting",tenant="t"} 0.0' in text
+    assert 'onoffice_mirror_alarm{tenant="u"}' not in text
