@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hmac
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,12 +25,15 @@ from starlette.routing import Mount, Route
 
 from activesync_bridge.server import Bridge
 from activesync_bridge.session import Options
-from radicale_onoffice import __version__, options, wiring
+from radicale_onoffice import __version__, mirrors, options, wiring
 from radicale_onoffice.auth import backend_of
 from radicale_onoffice.core.errors import Unavailable
 from radicale_onoffice.core.model import Door
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.ports import Transaction
+from radicale_onoffice.crm.onoffice.writing import OnOffice
 from radicale_onoffice.host import PreciseAnswers
+from radicale_onoffice.pulling import Puller
 from radicale_onoffice.stores.wake import Hub
 from radicale_onoffice.workers import Pool, Workers
 
@@ -72,6 +76,17 @@ class Metrics:
         self._records = Gauge("onoffice_records", "Records kept", ("tenant", "kind"), registry=self.registry)
         self._locked = Gauge("onoffice_locked_logins", "Logins whose sync is locked", ("tenant",), registry=self.registry)
         self._waiting = Gauge("onoffice_waiting_phones", "Phones that wait for changes in this process", registry=self.registry)
+        self._lag = Gauge(
+            "onoffice_mirror_lag_seconds",
+            "Since when changes in onOffice may not be here; infinite: not filled yet",
+            ("tenant", "kind"),
+            registry=self.registry,
+        )
+        self._alarm = Gauge(
+            "onoffice_mirror_alarm", "1 while onOffice shows too little to be believed", ("tenant",), registry=self.registry
+        )
+        self._ill = Gauge("onoffice_mirror_trouble", "1 while pulling fails", ("tenant",), registry=self.registry)
+        self._errands = Gauge("onoffice_errands", "Changes on their way to onOffice", ("tenant", "state"), registry=self.registry)
         self._maintenance = Gauge("onoffice_maintenance", "1 while maintenance is on", registry=self.registry)
 
     def observe(self, method: str, status: int, seconds: float) -> None:
@@ -93,9 +108,23 @@ class Metrics:
                 for kind, number in tx.counts(tenant.name).items():
                     self._records.labels(tenant.name, kind).set(number)
                 self._locked.labels(tenant.name).set(len(tx.locked(tenant.name, Door.SYNC)))
+            if isinstance(self._office.crm, OnOffice):
+                self._tell_mirrors(tx)
         self._waiting.set(self._hub.waiting)
         self._maintenance.set(self._office.accounts.maintenance() is not None)
         return generate_latest(self.registry)
+
+    def _tell_mirrors(self, tx: Transaction) -> None:
+        for gauge in (self._lag, self._alarm, self._ill, self._errands):
+            gauge.clear()  # a tenant may have been disconnected
+        for name in mirrors.connected(tx):
+            state = mirrors.state_of(tx, name, self._office.clock())
+            for kind, lag in state.lag.items():
+                self._lag.labels(name, kind.value).set(math.inf if lag is None else lag.total_seconds())
+            self._alarm.labels(name).set(bool(state.alarms))
+            self._ill.labels(name).set(state.trouble is not None)
+            for word, number in state.errands.items():
+                self._errands.labels(name, word.value).set(number)
 
 
 class OnePort:
@@ -128,6 +157,7 @@ class Parts:
     pool: Pool
     hub: Hub
     bridge: Bridge
+    puller: Puller | None  # None: the embedded CRM has nothing to pull
     max_body: int
 
 
@@ -179,7 +209,15 @@ def _parts(configuration) -> Parts:
         verify=backend_of(configuration, office.accounts),
         observe=metrics.observe_command,
     )
-    return Parts(office=office, metrics=metrics, pool=pool, hub=hub, bridge=bridge, max_body=max_body)
+    return Parts(
+        office=office, metrics=metrics, pool=pool, hub=hub, bridge=bridge, puller=_puller(configuration, office), max_body=max_body
+    )
+
+
+def _puller(configuration, office: Office) -> Puller | None:
+    if configuration.get("storage", "onoffice_crm") is not options.CrmType.ONOFFICE or not isinstance(office.crm, OnOffice):
+        return None
+    return Puller(office, office.crm, configuration.get("storage", "onoffice_poll_seconds"))
 
 
 def _watching(configuration, parts: Parts) -> list[Route]:
@@ -198,7 +236,7 @@ def _watching(configuration, parts: Parts) -> list[Route]:
 
 
 def _one_port(routes: list[Any], parts: Parts, bridge: Bridge | None) -> OnePort:
-    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(parts.hub)), bridge, parts.hub)
+    return OnePort(Starlette(routes=routes, lifespan=lambda _app: _listening(parts)), bridge, parts.hub)
 
 
 def _bridge_options(configuration) -> Options:
@@ -209,12 +247,16 @@ def _bridge_options(configuration) -> Options:
 
 
 @asynccontextmanager
-async def _listening(hub: Hub) -> AsyncIterator[None]:
-    hub.start()
+async def _listening(parts: Parts) -> AsyncIterator[None]:
+    parts.hub.start()
+    if parts.puller is not None:
+        parts.puller.start()
     try:
         yield
     finally:
-        hub.close()
+        parts.hub.close()
+        if parts.puller is not None:
+            await run_in_threadpool(parts.puller.stop)
 
 
 def remember_tags() -> None:

@@ -114,6 +114,14 @@ OPTIONS: tuple[Option, ...] = (
         "A change while onOffice does not answer: refuse has the device come again; queue keeps it here and sends it later",
         "refuse/queue",
     ),
+    _option(
+        "storage",
+        "poll_seconds",
+        number(1, 3600),
+        "60",
+        "Seconds between two questions to onOffice what has changed there; about one request each",
+        "seconds",
+    ),
     _option("storage", "tenant", str, "default", "Tenant of logins that name none"),
     _option(
         "storage",

@@ -86,6 +86,8 @@ def forget(url: str) -> None:
     with _building:
         found = _offices.pop(url, None)
     if found is not None:
+        if isinstance(found.crm, OnOffice):
+            found.crm.connections.close()
         found.store.close()
 
 

@@ -1,21 +1,17 @@
-"""Commands about changes that are on their way to onOffice, and about a tenant's account there."""
+"""Commands about changes that are on their way to onOffice."""
 
 from __future__ import annotations
 
 import json as jsonlib
-from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from radicale_onoffice.admin.accounts import tenants as tenant_commands
 from radicale_onoffice.admin.console import AsJson, Config, administrator, clear, fail, opened, out, show
 from radicale_onoffice.core.model import Value
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import Errand
-from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.draining import Drain
-from radicale_onoffice.crm.onoffice.tenants import Access
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 from radicale_onoffice.stores.values import dump_value
 
@@ -95,45 +91,3 @@ def send(config: Config, tenant: TenantName = None) -> None:
         out.print(f"{found.done} done, {found.refused} refused, {found.left} left.")
     if found.refused or found.left:
         raise typer.Exit(1)
-
-
-Place = Annotated[str | None, typer.Option(metavar="PLACE", help="Where it lies: file:/absolute/path or env:NAME; never the secret itself")]
-
-
-@tenant_commands.command("onoffice")
-@clear
-def set_account(
-    name: str,
-    config: Config,
-    token: Place = None,
-    secret: Place = None,
-    url: Annotated[str | None, typer.Option(help="Address of the API")] = None,
-    language: Annotated[str | None, typer.Option(help="Language of the types of appointments")] = None,
-    task_type: Annotated[
-        str | None, typer.Option(help="Number of the type (Art) of tasks made on a device, if the account demands one")
-    ] = None,
-    task_private: Annotated[bool | None, typer.Option("--task-private/--no-task-private", help="The account takes Privat of tasks")] = None,
-    one_entry: Annotated[bool | None, typer.Option("--one-entry/--several-entries", help="The account takes one number a call")] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Forget the account; the records stay here alone")] = False,
-) -> None:
-    """Set or show a tenant's account at onOffice; `check` tells whether it works."""
-    with opened(config) as office:
-        with office.store.reading() as tx:
-            known, before = tx.tenant(name), tenants.access(tx, name)
-        if known is None:
-            fail(f"There is no tenant {name!r}; `tenant list` shows which there are.")
-        given = {
-            "token_at": token,
-            "secret_at": secret,
-            "url": url,
-            "language": language,
-            "task_type": task_type,
-            "task_private_writable": task_private,
-            "one_entry_a_call": one_entry,
-        }
-        changes = {key: value for key, value in given.items() if value is not None}
-        if remove or changes:
-            before = None if remove else replace(before or Access(), **changes)  # type: ignore[arg-type]  # fields by name
-            with office.store.writing() as tx:
-                tenants.save_access(tx, name, before)
-        out.print(f"{name} has no account at onOffice." if before is None else f"{name}: {before}", markup=False, soft_wrap=True)

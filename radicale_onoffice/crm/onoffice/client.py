@@ -130,7 +130,7 @@ class Client:
         """What each action came to, in their order, sent in one request. Raises UpstreamDown, OutcomeUnknown."""
         began = self._monotonic()
         if began < self._rest_until:
-            raise UpstreamDown(f"onOffice did not answer a moment ago: {self.trouble}", self._patience.retry_after)
+            raise UpstreamDown(f"onOffice does not answer: {self.trouble}", self._patience.retry_after)
         end = began + (self._patience.deadline if deadline is None else deadline)
         may_repeat, perhaps, tries = all(action.may_repeat for action in actions), False, 0
         while True:

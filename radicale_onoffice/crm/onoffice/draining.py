@@ -77,6 +77,11 @@ class Drain:
         with self._store.writing() as tx:
             return tx.lease(f"errands {tenant}", self._holder, now, now + LEASE)
 
+    def release(self, tenant: str) -> None:
+        """Let another process send."""
+        with self._store.writing() as tx:
+            tx.end_lease(f"errands {tenant}", self._holder)
+
     def _one(self, connection: Connection, errand: Errand) -> ErrandState | None:
         """How far it has come; None: it is done. Raises UpstreamDown."""
         found = self._errands.get(errand.actor.identity.tenant, errand.number)

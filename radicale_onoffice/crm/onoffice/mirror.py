@@ -94,6 +94,20 @@ def digest(record: Record) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=list).encode()).hexdigest()[:32]
 
 
+def memory_of(tx: Transaction, tenant: str) -> Memory:
+    """What is remembered of a tenant's earlier turns, also for who shows it."""
+    known = {one.name for one in fields(Memory)}
+    return Memory(**{name: value for name, value in json.loads(tx.mirror_state(tenant, NAME) or "{}").items() if name in known})
+
+
+def forget(tx: Transaction, tenant: str) -> None:
+    """Forget how far the pull is: the next turn fills anew, and onOffice's row is read of every record, whatever it was changed to here."""
+    tx.save_mirror_state(tenant, NAME, None)
+    for kind in Kind:
+        for crm_id, record_id in tx.links(tenant, kind).items():
+            tx.save_link(tenant, kind, record_id, Link(crm_id))
+
+
 def link_of(kind: Kind, record: Record) -> Link:
     """The link to a row as it was read."""
     return Link(record.id, rows.stamp(kind, record), digest(record))
@@ -171,11 +185,9 @@ class Mirror:
             tx.end_lease(self._lease_name, self._holder)
 
     def memory(self) -> Memory:
-        """What is remembered of earlier turns, also for who shows it."""
+        """What is remembered of earlier turns."""
         with self._store.reading() as tx:
-            text = tx.mirror_state(self._tenant, NAME)
-        known = {one.name for one in fields(Memory)}
-        return Memory(**{name: value for name, value in json.loads(text or "{}").items() if name in known})
+            return memory_of(tx, self._tenant)
 
     def account(self) -> Account:
         """The account as surveyed, at most a day ago; groups of our users follow it."""
