@@ -60,18 +60,18 @@ class Puller(threading.Thread):
         """Rounds until ``stop``."""
         while not self._over.wait(self.round()):
             pass
+
+    def stop(self) -> None:
+        """End after the request that is under way, and let other processes pull; a request that takes too long ends with the process."""
+        self._over.set()
+        if self.is_alive():
+            self.join(GRACE)
         try:
             self._mirrors.release()
             for name in self._due:
                 self._drain.release(name)
         except Unavailable as error:
             logger.warning("the leases of the mirrors could not be given back: %s", error)
-
-    def stop(self) -> None:
-        """End after the request that is under way, and let other processes pull."""
-        self._over.set()
-        if self.is_alive():
-            self.join(GRACE)
 
     def round(self) -> float:
         """Pull the tenants that are due; returns the seconds until the next one is."""

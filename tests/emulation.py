@@ -53,7 +53,7 @@ class Emulated:
     def _sleep(self, seconds: float) -> None:
         self.waited += seconds
 
-    def _survey(self, client: Client, access: Access, zone: ZoneInfo) -> Account:
+    def _survey(self, client: Client, access: Access, zone: ZoneInfo, deadline: float | None) -> Account:
         tenant = self._tenant(access)
         with self._store.reading() as tx:
             users = tx.users(tenant)
@@ -65,7 +65,7 @@ class Emulated:
         groups = {row["name"] for row in control.rows("group")}
         for name in sorted({*GROUPS, *(group for user in users for group in user.groups)} - groups):
             control.add_group(name, [known[user.identity.user] for user in users if name in user.groups])
-        return survey.survey(client, access, zone)
+        return survey.survey(client, access, zone, deadline)
 
     def close(self) -> None:
         """Close clients and emulators."""

@@ -22,7 +22,7 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 SURVEY_EVERY = timedelta(hours=24)
 SURVEY_AGAIN = timedelta(minutes=5)  # at the soonest, when a name is not found
 DOWN_DEADLINE = 3.0  # seconds that a call gets when the last one was in vain, so that an outage does not keep all threads waiting
-Surveyor = Callable[[Client, Access, ZoneInfo], Account]
+Surveyor = Callable[[Client, Access, ZoneInfo, float | None], Account]  # the last: as ``Connection.deadline``
 
 
 class Connection:
@@ -62,7 +62,7 @@ class Connection:
 
     def _survey(self) -> Account:
         # Without a lock: nobody may wait for who waits for onOffice, and two surveys at once do no harm.
-        found = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone))
+        found = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone), self.deadline)
         self._account, self._surveyed = found, self._clock()
         return found
 

@@ -35,17 +35,20 @@ def wanted_keys() -> tuple[_Asked, ...]:
     )
 
 
-def survey(client: Client, access: Access, zone: ZoneInfo) -> Account:
-    """What the account has. Raises UpstreamDown, RefusedByOnOffice."""
+def survey(client: Client, access: Access, zone: ZoneInfo, deadline: float | None = DEADLINE) -> Account:
+    """What the account has; ``deadline`` in seconds for each call, None: as long as the client thinks right for a device that waits.
+
+    Raises UpstreamDown, RefusedByOnOffice.
+    """
     first = [account.ask_fields(), account.ask_groups(), account.ask_types(access.language)]
     configuration, groups, types = (
-        _demanded(one, result) for one, result in zip(first, client.read(first, deadline=DEADLINE), strict=True)
+        _demanded(one, result) for one, result in zip(first, client.read(first, deadline=deadline), strict=True)
     )
     return Account(
         zone=zone,
-        people=_people(client),
+        people=_people(client, deadline),
         groups=account.groups(groups.rows),
-        dropped={asked.kind: _dropped(client, asked, configuration) for asked in wanted_keys()},
+        dropped={asked.kind: _dropped(client, asked, configuration, deadline) for asked in wanted_keys()},
         appointment_types=account.appointment_types(types.rows),
         task_type=access.task_type,
         task_private_writable=access.task_private_writable,
@@ -59,22 +62,22 @@ def _demanded(action: Action, result: Answer | Refusal) -> Answer:
     return result
 
 
-def _dropped(client: Client, asked: _Asked, configuration: Answer) -> frozenset[str]:
+def _dropped(client: Client, asked: _Asked, configuration: Answer, deadline: float | None) -> frozenset[str]:
     """Keys that the account does not know: those that stand in no configuration are tried, because some are known all the same."""
     configured = account.configured(configuration, asked.kind)
     doubtful = [key for key in asked.keys if key not in configured and key not in NOT_CONFIGURED]
-    tried = client.read([account.try_key(asked.kind, key) for key in doubtful], deadline=DEADLINE)
+    tried = client.read([account.try_key(asked.kind, key) for key in doubtful], deadline=deadline)
     return account.dropped_keys(asked.kind, list(zip(doubtful, tried, strict=True)))
 
 
-def _people(client: Client) -> tuple[Person, ...]:
+def _people(client: Client, deadline: float | None) -> tuple[Person, ...]:
     """All users; without the right to read their data, the short list, which has the names, too."""
     found: list[Person] = []
     while True:
-        (page,) = client.call([account.ask_people(len(found))], deadline=DEADLINE)
+        (page,) = client.call([account.ask_people(len(found))], deadline=deadline)
         if isinstance(page, Refusal) and page.code == NO_USERS_DATA:
             logger.warning("the API user may not read users' data (code 170); their short names stay unknown")
-            return account.people(client.ask(account.ask_short_people(), deadline=DEADLINE).rows)
+            return account.people(client.ask(account.ask_short_people(), deadline=deadline).rows)
         rows = _demanded(account.ask_people(), page).rows
         found += account.people(rows)
         if len(rows) < MAX_ROWS:
