@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,12 +15,16 @@ from sqlalchemy import make_url
 from radicale_onoffice import asgi, options
 from radicale_onoffice.auth import load_backend
 from radicale_onoffice.core import rights
-from radicale_onoffice.core.errors import Unavailable
+from radicale_onoffice.core.errors import Refused, Unavailable
 from radicale_onoffice.core.model import Door, Kind
-from radicale_onoffice.core.ports import Transaction
+from radicale_onoffice.core.ports import Errand, ErrandState, Transaction
+from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice.client import Client, Patience, pool
+from radicale_onoffice.crm.onoffice.survey import survey
 from radicale_onoffice.stores.sql import SqlStore, open_store
 
 GOOD, NOTE, BAD = "ok", "note", "problem"
+CHECK_DEADLINE = 5.0  # seconds for one question to onOffice
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # no clock can be right that is before this program
 
 
@@ -104,6 +108,8 @@ def _database(store: SqlStore, configuration, *, deep: bool) -> Iterator[Finding
             return
         store.migrate()
     yield Finding("schema", GOOD, "current")
+    if configuration.get("storage", "onoffice_crm") is options.CrmType.ONOFFICE:
+        yield from _onoffice(store)
     with store.reading() as tx:
         yield from _people(tx, configuration.get("storage", "onoffice_tenant"))
         yield _lock(tx)
@@ -115,6 +121,39 @@ def _database(store: SqlStore, configuration, *, deep: bool) -> Iterator[Finding
             "records",
             GOOD,
             "every record, history line and feed agrees" if deep else "the database file is sound; --deep reads every record",
+        )
+
+
+def _onoffice(store: SqlStore) -> Iterator[Finding]:
+    """Whether each tenant's account lets us in, and what waits for onOffice."""
+    with store.reading() as tx:
+        found = [(tenant, tenants.access(tx, tenant.name), tx.errands(tenant.name)) for tenant in tx.tenants()]
+    for tenant, access, errands in found:
+        if access is None:
+            advice = f"radicale-onoffice tenant onoffice {tenant.name} --token file:... --secret file:..."
+            yield Finding("onoffice", BAD, f"{tenant.name} has no account; its records are kept here alone.", advice)
+            continue
+        client = Client(access.url, tenants.credentials_of(access), pool(), patience=Patience(deadline=CHECK_DEADLINE, first_pause=1.0))
+        try:
+            account = survey(client, access, ZoneInfo(tenant.timezone))
+            seen = f"{tenant.name}: {access.url} lets us in; {len(account.people)} users, {len(account.groups)} groups"
+            yield Finding("onoffice", GOOD, seen)
+        except (Unavailable, Refused, ZoneInfoNotFoundError) as error:
+            advice = "Mend `tenant onoffice`: places of token and secret, address; and the clock. New secrets are read at once."
+            yield Finding("onoffice", BAD, f"{tenant.name}: {error}", advice)
+        finally:
+            client.close()
+        yield from _errands(tenant.name, errands)
+
+
+def _errands(tenant: str, errands: Sequence[Errand]) -> Iterator[Finding]:
+    refused = sum(errand.state is ErrandState.REFUSED for errand in errands)
+    if refused:
+        advice = "radicale-onoffice errand list; then `errand retry` or `errand drop`."
+        yield Finding("errands", BAD, f"{tenant}: onOffice refused {refused} changes that devices think done.", advice)
+    if len(errands) > refused:
+        yield Finding(
+            "errands", NOTE, f"{tenant}: {len(errands) - refused} changes are on their way to onOffice.", "radicale-onoffice errand list"
         )
 
 

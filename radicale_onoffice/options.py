@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from radicale_onoffice.core.model import Kind
-from radicale_onoffice.core.policy import Direction, OnContactDelete, OnIncompatibleSeries, OnTaskDelete, Policy
+from radicale_onoffice.core.policy import Direction, OnContactDelete, OnIncompatibleSeries, OnOutage, OnTaskDelete, Policy
 
 
 class Configuration(Protocol):
@@ -77,6 +77,7 @@ class CrmType(StrEnum):
     """Which CRM stands behind the store."""
 
     EMBEDDED = "embedded"
+    ONOFFICE = "onoffice"
 
 
 def _option(section: str, name: str, read: Callable[[str], Any], default: str, help_: str, kind: str = "text") -> Option:
@@ -97,7 +98,22 @@ OPTIONS: tuple[Option, ...] = (
         "URL",
     ),
     _option("storage", "migrate", yes_or_no, "True", "Bring the database schema up to date on start", "yes/no"),
-    _option("storage", "crm", one_of(CrmType), "embedded", "The CRM behind the store; embedded: the store is the CRM", "word"),
+    _option(
+        "storage",
+        "crm",
+        one_of(CrmType),
+        "embedded",
+        "The CRM behind the store; embedded: the store is the CRM; onoffice: the API of each tenant's account",
+        "embedded/onoffice",
+    ),
+    _option(
+        "storage",
+        "writes_during_outage",
+        one_of(OnOutage),
+        "refuse",
+        "A change while onOffice does not answer: refuse has the device come again; queue keeps it here and sends it later",
+        "refuse/queue",
+    ),
     _option("storage", "tenant", str, "default", "Tenant of logins that name none"),
     _option(
         "storage",
@@ -249,6 +265,7 @@ STORAGE_RULES = (
     "reuse_existing_number",
     "feed_days",
     "history_days",
+    "writes_during_outage",
 )
 
 

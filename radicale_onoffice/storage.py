@@ -21,7 +21,7 @@ from radicale.item import Item
 from radicale.item.filter import TIMESTAMP_MAX, TIMESTAMP_MIN, simplify_prefilters
 from radicale.storage import BaseCollection, BaseStorage
 
-from radicale_onoffice import answers, dav_queries, errors, formats, options, paths, wiring
+from radicale_onoffice import answers, dav_queries, errors, formats, options, paths, turns, wiring
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.errors import BadRequest, CursorInvalid, NotFound, OfficeError, Refused
 from radicale_onoffice.core.feeds import Cursor
@@ -411,10 +411,14 @@ class Storage(BaseStorage):
             yield
             return
         token = _writing.set(Writing(login=user))
+        lock = self._locks[hash(user) % LOCKS]
+        if not lock.acquire(blocking=False):
+            with turns.given_up():  # whoever has it may be waiting for onOffice without a turn, and wants one again
+                lock.acquire()
         try:
-            with self._locks[hash(user) % LOCKS]:
-                yield
+            yield
         finally:
+            lock.release()
             _writing.reset(token)
 
     def create_collection(self, href, items=None, props=None):

@@ -1,8 +1,9 @@
 """Turns: how many requests compute at once.
 
 Python runs one thread at a time; more than one that wants to only take the interpreter from each other, which costs a third of the
-throughput. A request holds a turn while it computes and gives it up while it waits for a password server or a hash. It must not
-wait for anything that another request holds without a turn: only sign-in, before any lock and outside of any transaction, gives its turn up.
+throughput. A request holds a turn while it computes and gives it up while it waits for a password server, a hash or the CRM. It must not
+wait with its turn for anything that another request holds without one: a turn is given up outside of any transaction, and whoever waits
+for a lock under which others wait for the CRM (a user's write lock, a record's) gives its own turn up, too.
 
 A turn goes from hand to hand: the thread that ends a request goes on with the next one that waits, so that a busy server wakes no threads,
 which would cost a fifth of the throughput again. Who comes back for the turn that it gave up goes before who begins.

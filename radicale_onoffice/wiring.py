@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from passlib.context import CryptContext
@@ -19,11 +19,16 @@ from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Store
+from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
 from radicale_onoffice.crm.embedded import Embedded
-from radicale_onoffice.options import Configuration
+from radicale_onoffice.crm.onoffice.client import Client, pool
+from radicale_onoffice.crm.onoffice.connections import Connections
+from radicale_onoffice.crm.onoffice.protocol import Action, Answer, Refusal
+from radicale_onoffice.crm.onoffice.tenants import Access, credentials_of
+from radicale_onoffice.crm.onoffice.writing import OnOffice
+from radicale_onoffice.options import Configuration, CrmType
 from radicale_onoffice.stores.sql import open_store
 
 # RFC 9106 4, second recommended option is 64 MiB; OWASP's minimum for argon2id is 19 MiB with two passes, which a small server can bear.
@@ -88,9 +93,14 @@ def build(configuration: Configuration, store: Store) -> Office:
     """Wire a core over a store; applies migrations unless the configuration says not to."""
     if configuration.get("storage", "onoffice_migrate"):
         store.migrate()
+    policy = options.policy_from(configuration)
+    connections = None
+    if configuration.get("storage", "onoffice_crm") is CrmType.ONOFFICE:
+        connections = Connections(store, open_client, utc_now)
     return assemble(
         store,
-        policy=options.policy_from(configuration),
+        policy=policy,
+        connections=connections,
         default_tenant=configuration.get("storage", "onoffice_tenant"),
         memo_seconds=configuration.get("auth", "onoffice_memo_seconds"),
         session_hours=configuration.get("web", "onoffice_session_hours"),
@@ -104,12 +114,18 @@ def assemble(
     default_tenant: str,
     clock: Callable[[], datetime] = utc_now,
     hasher: Hasher | None = None,
+    connections: Connections | None = None,
     memo_seconds: int = 300,
     session_hours: int = 12,
 ) -> Office:
-    """An Office over a store, with everything else as given; tests hand in a fixed clock and a cheap hasher."""
+    """An Office over a store, with everything else as given; tests hand in a fixed clock and a cheap hasher.
+
+    With ``connections`` onOffice is the CRM of those tenants that have an account there.
+    """
     feeds = Feeds(store, policy, clock, new_epoch)
-    crm = Embedded()
+    crm: Crm = Embedded()
+    if connections is not None:
+        crm = OnOffice(store=store, connections=connections, records=lambda: records, policy=policy, clock=clock, waiting=turns.given_up)
     accounts = Accounts(
         store=store,
         policy=policy,
@@ -135,6 +151,20 @@ def assemble(
         devices=Devices(store, policy, clock),
         directory=Directory(store, feeds, default_tenant),
     )
+
+
+class PatientClient(Client):
+    """Lets other requests compute while one waits for onOffice."""
+
+    def call(self, actions: Sequence[Action], *, deadline: float | None = None) -> tuple[Answer | Refusal, ...]:
+        """As Client does."""
+        with turns.given_up():
+            return super().call(actions, deadline=deadline)
+
+
+def open_client(access: Access) -> Client:
+    """A client for an account, with connections of its own; token and secret are fetched from where they lie for each request."""
+    return PatientClient(access.url, credentials_of(access), pool())
 
 
 def new_epoch() -> str:

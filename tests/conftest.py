@@ -14,10 +14,11 @@ from radicale_onoffice import asgi, manual, wiring
 from radicale_onoffice.core.model import Identity, Tenant, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.stores.sql import open_store
-from tests import postgres
+from tests import emulation, postgres
 from tests.serving import Server
 
 pytest_plugins = ("tests.judging.plugin",)
+CRM = os.environ.get("ONOFFICE_TEST_CRM", "embedded")  # the behaviour suites run on either
 START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # 09:30 in Berlin, a Sunday two weeks before the clocks change
 
 
@@ -81,21 +82,35 @@ def cheap_hasher():
 
 @pytest.fixture
 def make_office(sqlite_url, clock, cheap_hasher):
-    """An Office of tenant "t" with the users "anna" and "bert", password "secret" each."""
+    """An Office of tenant "t" with the users "anna" and "bert", password "secret" each.
+
+    ``crm="onoffice"`` (or ONOFFICE_TEST_CRM=onoffice for all tests) gives one whose CRM is an emulated onOffice of its own.
+    """
     made = []
 
-    def make(policy: Policy | None = None, url: str = sqlite_url):
+    def make(policy: Policy | None = None, url: str = sqlite_url, crm: str = CRM, **switches):
         store = open_store(url)
         store.migrate()
-        office = wiring.assemble(store, policy=policy or Policy(), default_tenant="t", clock=clock, hasher=cheap_hasher)
+        emulated = emulation.Emulated(store, clock, **switches) if crm == "onoffice" else None
+        connections = emulated.connections if emulated else None
+        office = wiring.assemble(
+            store, policy=policy or Policy(), default_tenant="t", clock=clock, hasher=cheap_hasher, connections=connections
+        )
         made.append(office)
+        if emulated is not None:
+            make.emulations.append(emulated)
         with store.writing() as tx:
             tx.save_tenant(Tenant(name="t"))
+            if emulated is not None:
+                emulated.give_account(tx, "t")
         for name in ("anna", "bert"):
             office.accounts.save_user(User(identity=Identity("t", name)), "secret", "test")
         return office
 
+    make.emulations = []
     yield make
+    for emulated in make.emulations:
+        emulated.close()
     for office in made:
         office.store.close()
 

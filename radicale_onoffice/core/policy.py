@@ -30,6 +30,13 @@ class Direction(StrEnum):
     TO_DEVICE = "to_device"
 
 
+class OnOutage(StrEnum):
+    """What a device's change becomes while the CRM does not answer."""
+
+    REFUSE = "refuse"  # the device is told to come again
+    QUEUE = "queue"  # it is kept here, and sent when the CRM is back
+
+
 class OnIncompatibleSeries(StrEnum):
     """What a recurrence becomes that onOffice cannot hold (U30)."""
 
@@ -64,4 +71,5 @@ class Policy:
     history_days: int = 365
     max_devices: int = 10  # phones of one user over ActiveSync
     full_wipe: bool = False  # may a whole phone be erased; else only the account on it
+    writes_during_outage: OnOutage = OnOutage.REFUSE
     direction: dict[Kind, Direction] = field(default_factory=lambda: dict.fromkeys(Kind, Direction.BOTH))

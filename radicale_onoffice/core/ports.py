@@ -268,8 +268,10 @@ class Transaction(Protocol):
     def add_errand(self, errand: Errand) -> int:
         """Keep a write that the CRM is to get; returns its number. Numbers grow."""
 
-    def errands(self, tenant: str) -> Sequence[Errand]:
-        """All that are not done, by number."""
+    def errands(self, tenant: str, record_id: str | None = None) -> Sequence[Errand]:
+        """All that are not done, or those of one record, by number."""
+
+    def errand(self, tenant: str, number: int) -> Errand | None: ...
 
     def save_errand(self, errand: Errand) -> None: ...
     def remove_errand(self, number: int) -> None: ...
@@ -366,7 +368,8 @@ class ErrandState(StrEnum):
 class Errand:
     """A write that a CRM elsewhere is to get, kept so that neither a crash nor an outage loses or repeats it.
 
-    ``before`` is None for a new record, ``after`` for one to be deleted.
+    ``before`` is None for a new record, ``after`` for one to be deleted. ``tries`` counts how often a write was sent that had been
+    acknowledged before: while it is 0, somebody who was not told of a success waits for the answer, and will repeat what is not done.
     """
 
     number: int = 0
@@ -382,10 +385,16 @@ class Errand:
 
 
 class Held(NamedTuple):
-    """What the CRM holds after a write; ``link`` is saved with the record, None if the store is the CRM."""
+    """What the CRM holds after a write, or will hold; the rest is saved in the commit of the record.
+
+    ``link`` is None if nothing is to be saved: the store is the CRM, or the link stays as it is. ``done`` is the number of the errand
+    that this write was, ``errand`` one that is still to be done.
+    """
 
     value: Value
     link: Link | None = None
+    done: int = 0
+    errand: Errand | None = None
 
 
 class Found(NamedTuple):
@@ -405,7 +414,7 @@ class Crm(Protocol):
     def new_id(self, tenant: str, kind: Kind) -> str: ...
     def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held: ...
     def update(self, actor: Actor, record: Record, value: Value) -> Held: ...
-    def delete(self, actor: Actor, record: Record) -> None: ...
+    def delete(self, actor: Actor, record: Record) -> Held: ...
 
 
 class Rendered(NamedTuple):

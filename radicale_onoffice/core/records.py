@@ -32,7 +32,7 @@ from radicale_onoffice.core.model import (
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, Found, Held, Link, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, ErrandState, Found, Held, Renderer, Store, Summary, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +51,12 @@ class Commit:
     kind: Kind
     record: Record | None
     record_id: str
-    value: Value
+    held: Held
     leftovers: Leftovers
     uid: str
     name: str
     action: str
     deleted: bool = False
-    link: Link | None = None
 
 
 class Records(Lookups):
@@ -132,20 +131,21 @@ class Records(Lookups):
                     also(tx, current)
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
+        new_uid = current.uid if current else (uid or new_id)
+        # First what leaves the series: were the series first, an interrupted write would have lost it for good.
+        apart = self._split_off(outcome.stand_alone, actor, new_uid, who)
         held = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
         commit = Commit(
             actor=actor,
             kind=kind,
             record=current,
             record_id=new_id,
-            value=held.value,
+            held=held,
             leftovers=leftovers,
-            uid=current.uid if current else (uid or new_id),
+            uid=new_uid,
             name=name or (current.name if current else ""),
             action="changed" if current else "created",
-            link=held.link,
         )
-        apart = self._split_off(outcome.stand_alone, commit, who)
         with self._store.writing() as tx:
             self._demand_free_uid(tx, who, commit)
             stored = self._commit(tx, commit, who)
@@ -211,6 +211,15 @@ class Records(Lookups):
 
     def delete(self, actor: Actor, kind: Kind, record_id: str, *, expect: int | None = None, reach: str | None = DEFAULT) -> None:
         """Take a record off the device, and out of the CRM only where the rules say so (rules 21, 54; U11, U24, U36)."""
+        for _ in range(TRIES):
+            try:
+                return self._delete_once(actor, kind, record_id, expect, reach)
+            except Conflict:
+                if expect is not None:
+                    raise
+        raise Conflict(expect, None)
+
+    def _delete_once(self, actor: Actor, kind: Kind, record_id: str, expect: int | None, reach: str | None) -> None:
         with self._store.reading() as tx:
             who = reader(tx, actor.identity)
             record, _ = self._target(tx, who, kind, record_id, None, None)
@@ -260,8 +269,7 @@ class Records(Lookups):
             kind=kind,
             record=current,
             record_id=new_id,
-            value=held.value,
-            link=held.link,
+            held=held,
             leftovers=kept,
             uid=current.uid if current else (uid or new_id),
             name=current.name if current else (name or ""),
@@ -313,13 +321,13 @@ class Records(Lookups):
         with self._store.writing() as tx:
             who = reader_of_tenant(tx, actor.identity)
             known = tx.linked(tenant, kind, [one.link.crm_id for one in found])
-            errands = tx.errands(tenant)
-            being_made = any(errand.kind is kind and errand.before is None for errand in errands)
+            errands = [errand for errand in tx.errands(tenant) if errand.state is not ErrandState.REFUSED]
+            being_made = any(one.kind is kind and one.before is None and one.state is ErrandState.SENT for one in errands)
             on_the_way = {errand.record_id for errand in errands}
             for one in found:
                 record_id = known[one.link.crm_id][0] if one.link.crm_id in known else None
                 current = tx.record(tenant, record_id) if record_id else None
-                if being_made if current is None else (current.change > since or current.id in on_the_way):
+                if record_id in on_the_way or (being_made if current is None else current.change > since):
                     again.append(one.link.crm_id)
                     continue
                 value = rules.normalise(one.value(current.value if current else None))
@@ -334,17 +342,20 @@ class Records(Lookups):
         if current is not None:
             return self._next(actor, current, held, current.leftovers, "changed")
         new_id = self._crm.new_id(actor.identity.tenant, kind)
+        return self._new(actor, kind, new_id, held, Leftovers(), new_id)
+
+    @staticmethod
+    def _new(actor: Actor, kind: Kind, record_id: str, held: Held, leftovers: Leftovers, uid: str) -> Commit:
         return Commit(
             actor=actor,
             kind=kind,
             record=None,
-            record_id=new_id,
-            value=held.value,
-            leftovers=Leftovers(),
-            uid=new_id,
+            record_id=record_id,
+            held=held,
+            leftovers=leftovers,
+            uid=uid,
             name="",
             action="created",
-            link=held.link,
         )
 
     def drop(self, actor: Actor, record_id: str) -> None:
@@ -355,10 +366,10 @@ class Records(Lookups):
             self._commit(tx, replace(commit, deleted=True), reader_of_tenant(tx, actor.identity))
 
     def _delete(self, actor: Actor, record: Record) -> None:
-        self._crm.delete(actor, record)
+        held = self._crm.delete(actor, record)
         with self._store.writing() as tx:
             who = reader_of_tenant(tx, actor.identity)
-            commit = self._next(actor, record, Held(record.value), record.leftovers, "deleted")
+            commit = self._next(actor, record, held, record.leftovers, "deleted")
             self._commit(tx, replace(commit, deleted=True), who)
 
     # -------------------------------------------------------------- commit
@@ -370,8 +381,7 @@ class Records(Lookups):
             kind=record.kind,
             record=record,
             record_id=record.id,
-            value=held.value,
-            link=held.link,
+            held=held,
             leftovers=leftovers,
             uid=record.uid,
             name=record.name,
@@ -381,9 +391,9 @@ class Records(Lookups):
     def _commit(self, tx: Transaction, commit: Commit, who: Reader) -> Record:
         """Store one version; raises Conflict if somebody else stored one since ``commit.record`` was read."""
         tenant, now = commit.actor.identity.tenant, self._clock()
-        summary = summarise(commit.value, who)
+        summary = summarise(commit.held.value, who)
         before = commit.record
-        rendered = self._text(commit.kind, commit.value, commit.leftovers, commit.uid, now, who)
+        rendered = self._text(commit.kind, commit.held.value, commit.leftovers, commit.uid, now, who)
         default_name = f"{commit.record_id}{EXTENSIONS[commit.kind]}"
         name = before.name if before else self._free_name(tx, tenant, commit, default_name)
         record = Record(
@@ -394,7 +404,7 @@ class Records(Lookups):
             change=tx.next_change(tenant),
             name=name,
             uid=commit.uid,
-            value=commit.value,
+            value=commit.held.value,
             leftovers=commit.leftovers,
             text=rendered.text,
             etag=rendered.etag,
@@ -406,44 +416,47 @@ class Records(Lookups):
             deleted=commit.deleted,
         )
         tx.save_record(record, summary._replace(audience=frozenset()) if commit.deleted else summary, commit.action, commit.actor)
-        if commit.link is not None:
-            tx.save_link(tenant, commit.kind, record.id, commit.link)
+        self._keep(tx, record, commit.held)
         if commit.name and commit.name != name:
             tx.save_alias(commit.actor.identity, commit.kind, commit.name, record.id)
         return record
+
+    @staticmethod
+    def _keep(tx: Transaction, record: Record, held: Held) -> None:
+        """What of a CRM elsewhere is kept with the record; raises Conflict if another record is the CRM's already."""
+        if held.link is not None:
+            crm_id = held.link.crm_id
+            known = tx.linked(record.tenant, record.kind, [crm_id]) if record.version == 1 else {}
+            other = tx.record(record.tenant, known[crm_id][0]) if crm_id in known else None
+            if other is not None and other.id != record.id and not other.deleted:
+                raise Conflict(None, other.version)
+            tx.save_link(record.tenant, record.kind, record.id, held.link)
+        if held.done:
+            tx.remove_errand(held.done)
+        if held.errand is not None:
+            tx.save_errand(held.errand) if held.errand.number else tx.add_errand(held.errand)
 
     @staticmethod
     def _free_name(tx: Transaction, tenant: str, commit: Commit, default: str) -> str:
         """The client's name for a new record, unless somebody else's record has it: then the client's name becomes an alias."""
         return commit.name if commit.name and not tx.name_taken(tenant, commit.kind, commit.name) else default
 
-    def _split_off(self, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], series: Commit, who: Reader) -> list[Commit]:
+    def _split_off(
+        self, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], actor: Actor, series_uid: str, who: Reader
+    ) -> list[Commit]:
         """The changed occurrences of a series as appointments of their own (rule 72), each under a UID made of its day."""
         if not stand_alone:
             return []
         tenant, principals = who.identity.tenant, who.principals(Kind.APPOINTMENTS, self._policy)
-        uids = [f"{series.uid}-{suffix}" for suffix, _, _ in stand_alone]
+        uids = [f"{series_uid}-{suffix}" for suffix, _, _ in stand_alone]
         with self._store.reading() as tx:
             known = {uid for uid in uids if tx.with_uid(tenant, Kind.APPOINTMENTS, principals, uid)}
         found: list[Commit] = []
         for uid, (_, value, leftovers) in zip(uids, stand_alone, strict=True):
             if uid not in known:
                 new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
-                held = self._crm.create(series.actor, Kind.APPOINTMENTS, new_id, value)
-                found.append(
-                    Commit(
-                        actor=series.actor,
-                        kind=Kind.APPOINTMENTS,
-                        record=None,
-                        record_id=new_id,
-                        value=held.value,
-                        link=held.link,
-                        leftovers=leftovers,
-                        uid=uid,
-                        name="",
-                        action="created",
-                    )
-                )
+                held = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
+                found.append(self._new(actor, Kind.APPOINTMENTS, new_id, held, leftovers, uid))
         return found
 
     def _prune_daily(self) -> None:

@@ -75,6 +75,9 @@ class ElsewherePart(Part):
         return {row.crm_id: row.record_id for row in self._connection.execute(query).all()}
 
     def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None:
+        # A record that was made anew over there has another id than before.
+        other = and_(links.c.tenant == tenant, links.c.record_id == record_id, links.c.crm_id != link.crm_id)
+        self._connection.execute(delete(links).where(other))
         row = {"tenant": tenant, "kind": kind.value, "record_id": record_id, **link._asdict()}
         self._save(links, ("tenant", "kind", "crm_id"), row)
 
@@ -102,9 +105,16 @@ class ElsewherePart(Part):
     def add_errand(self, errand: Errand) -> int:
         return int(self._connection.execute(errands.insert().values(_row(errand)).returning(errands.c.number)).scalar_one())
 
-    def errands(self, tenant: str) -> Sequence[Errand]:
+    def errands(self, tenant: str, record_id: str | None = None) -> Sequence[Errand]:
         query = select(errands).where(errands.c.tenant == tenant).order_by(errands.c.number)
+        if record_id is not None:
+            query = query.where(errands.c.record_id == record_id)
         return [_errand(row) for row in self._connection.execute(query).all()]
+
+    def errand(self, tenant: str, number: int) -> Errand | None:
+        query = select(errands).where(errands.c.tenant == tenant, errands.c.number == number)
+        row = self._connection.execute(query).one_or_none()
+        return _errand(row) if row else None
 
     def save_errand(self, errand: Errand) -> None:
         self._connection.execute(update(errands).where(errands.c.number == errand.number).values(_row(errand)))

@@ -250,6 +250,12 @@ def test_a_series_that_moves_takes_its_anchor_along():
     assert "2026-05-05" == sent(STORED, moved)[0]["data"]["rp_beginn_datum"]
 
 
+def test_any_change_of_a_series_sends_all_of_it():
+    """Also where only the interval differs."""
+    (action,) = sent(STORED, replace(STORED, recurrence=replace(STORED.recurrence, interval=3)))
+    assert {"start_dt", "end_dt", "ganztags", *appointments.SERIES_KEYS} == set(action["data"])
+
+
 def test_a_series_becomes_single():
     """By its flag."""
     assert [{"data": {"rp_flag": False}}] == sent(STORED, SINGLE)

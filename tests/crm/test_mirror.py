@@ -2,60 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from radicale_onoffice.core.errors import UpstreamDown
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Slot
-from radicale_onoffice.crm.onoffice.mirror import Mirror
-from radicale_onoffice.crm.onoffice.tenants import Access
-from tests.crm.conftest import OnOffice
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Slot, Task
+from radicale_onoffice.core.ports import Errand, ErrandState
+from radicale_onoffice.crm.onoffice import walks
+from tests.crm.pulled import DAY, TABLES, Pulled
 
-DAY = "2026-03-20"
 ADMIN = Actor(identity=Identity("t", "admin"), face=Face.CRM)
-
-
-class Pulled:
-    """An office, an emulated onOffice, and a mirror between them."""
-
-    def __init__(self, office, onoffice: OnOffice, clock):
-        self.office, self.onoffice, self.control, self.clock = office, onoffice, onoffice.control, clock
-        self.mirror = self.another("one")
-
-    def another(self, holder: str) -> Mirror:
-        parts = {"store": self.office.store, "records": self.office.records, "client": self.onoffice.client}
-        return Mirror(**parts, tenant="t", access=Access(), clock=self.clock, holder=holder)
-
-    def values(self, kind: Kind):
-        with self.office.store.reading() as tx:
-            return [record.value for record in tx.all_records("t", kind)]
-
-    def subjects(self, kind: Kind):
-        return sorted(value.last_name if isinstance(value, Contact) else value.subject for value in self.values(kind))
-
-    def record(self, crm_id: int, kind: Kind):
-        with self.office.store.reading() as tx:
-            return tx.record("t", tx.linked("t", kind, [str(crm_id)])[str(crm_id)][0])
-
-    def pass_time(self, **much):
-        self.clock.now += timedelta(**much)
-
-    def address(self, name: str, **links) -> int:
-        return self.control.add("address", {"Name": name}, **{"sync": [self.onoffice.anna], **links})
-
-    def meeting(self, subject: str, day: str = DAY, **data) -> int:
-        times = {"start_dt": f"{day} 09:00:00", "end_dt": f"{day} 10:00:00"}
-        return self.control.add("calendar", {"description": subject, **times, **data}, users=[self.onoffice.anna])
-
-    def task(self, subject: str, **links) -> int:
-        return self.control.add("task", {"Betreff": subject, "Verantwortung": "anna"}, **links)
-
-
-@pytest.fixture
-def pulled(office, onoffice, clock):
-    return lambda **switches: Pulled(office, onoffice(**switches), clock)
 
 
 DIALECTS = [
@@ -76,9 +35,6 @@ def filled(request, pulled):
     }
     assert "filled" == made.mirror.turn()
     return made
-
-
-TABLES = {Kind.CONTACTS: ("address", "Name"), Kind.APPOINTMENTS: ("calendar", "description"), Kind.TASKS: ("task", "Betreff")}
 
 
 # ----------------------------------------------------------------------- fill
@@ -334,80 +290,53 @@ def test_the_mirror_runs_on_each_engine(make_office, database_url, onoffice, clo
     assert ["Neu"] == made.subjects(Kind.CONTACTS)
 
 
+def errand(kind, record_id, before, after, state=ErrandState.SENT) -> Errand:
+    return Errand(
+        actor=ADMIN, kind=kind, record_id=record_id, before=before, after=after, state=state, at=datetime(2026, 3, 15, tzinfo=UTC)
+    )
+
+
+def test_a_record_with_an_errand_on_its_way_is_left_alone(filled):
+    """What was changed here is not in onOffice yet; read again when the errand is done."""
+    number = filled.numbers[Kind.TASKS]
+    record = filled.record(number, Kind.TASKS)
+    with filled.office.store.writing() as tx:
+        waiting = tx.add_errand(errand(Kind.TASKS, record.id, record.value, record.value, ErrandState.WAITING))
+    filled.control.edit("task", number, Betreff="Im CRM")
+    filled.mirror.turn()
+    assert ["Rückruf"] == filled.subjects(Kind.TASKS)
+    with filled.office.store.writing() as tx:
+        tx.remove_errand(waiting)
+    filled.mirror.turn()
+    assert ["Im CRM"] == filled.subjects(Kind.TASKS)
+
+
+def test_a_record_that_is_just_being_made_from_here_is_not_made_twice(filled):
+    """It is in onOffice, and its link not yet here."""
+    with filled.office.store.writing() as tx:
+        making = tx.add_errand(errand(Kind.TASKS, "new", None, Task(subject="Neu")))
+    filled.task("Neu")
+    filled.mirror.turn()
+    assert ["Rückruf"] == filled.subjects(Kind.TASKS)
+    with filled.office.store.writing() as tx:
+        tx.remove_errand(making)
+    filled.mirror.turn()
+    assert ["Neu", "Rückruf"] == filled.subjects(Kind.TASKS)
+
+
+def test_rows_that_wait_for_their_links_are_as_old_as_their_own_request(pulled):
+    """Links of tasks come with the request after."""
+    made = pulled()
+    made.task("T")
+    marks = itertools.count(1)
+    (page,) = walks.walk_tasks(walks.Asking(made.onoffice.client, lambda: next(marks)), made.mirror.account())
+    assert (1, 1, 3) == (len(page.records), page.since, next(marks))
+
+
 def test_groups_of_users_follow_onoffice(filled):
     """Surveyed once a day."""
     with filled.office.store.reading() as tx:
         assert ("Miete",) == tx.user(Identity("t", "anna")).groups
-
-
-# ------------------------------------------------------------------ emptiness
-
-
-@pytest.mark.parametrize("kind", list(Kind))
-def test_a_lost_right_removes_nothing(pulled, kind, caplog):
-    """Everything reads as empty: the mirror stays, an alarm is raised, and recovery needs no hand."""
-    made = pulled()
-    for number in range(3):
-        {Kind.CONTACTS: made.address, Kind.APPOINTMENTS: made.meeting, Kind.TASKS: made.task}[kind](f"N{number}")
-    made.mirror.turn()
-    api = made.onoffice.emulator.account.user("api")
-    made.control.set_right(api, TABLES[kind][0], "read", allowed=False)
-    made.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
-    assert "swept" == made.mirror.turn()
-    assert 3 == len(made.values(kind))
-    assert f"3 of 3 {kind} have vanished" in made.mirror.memory().alarms["sweep"]
-    assert "Does the API user still have its rights?" in caplog.text
-    assert "polled" == made.mirror.turn()
-    assert made.mirror.memory().alarms
-    made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
-    made.pass_time(hours=1, minutes=1)
-    assert "swept" == made.mirror.turn()
-    assert {} == made.mirror.memory().alarms
-    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), kind, "")[1])
-
-
-def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
-    """No contact leaves a device because an answer was empty; the next good answer ends the alarm and brings what changed meanwhile."""
-    made = pulled()
-    numbers = [made.address(f"N{number}") for number in range(3)]
-    made.mirror.turn()
-    made.control.edit("address", numbers[0], Name="Neu")
-    made.control.fault(kind="empty")
-    made.mirror.turn()
-    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
-    assert "3 of 3 Sync flags" in made.mirror.memory().alarms["poll"]
-    made.mirror.turn()
-    assert {} == made.mirror.memory().alarms
-    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
-
-
-def test_an_administrator_may_know_better(pulled):
-    """Everything was really deleted, and the log is not readable."""
-    made = pulled()
-    made.control.set_right(made.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
-    numbers = [made.task(f"N{number}") for number in range(3)]
-    made.mirror.turn()
-    for number in numbers:
-        made.control.delete("task", number)
-    made.mirror.sweep()
-    assert 3 == len(made.values(Kind.TASKS))
-    made.mirror.accept()
-    assert ([], {}) == (made.values(Kind.TASKS), made.mirror.memory().alarms)
-
-
-def test_a_record_that_was_hidden_for_a_while_comes_back(pulled):
-    """Under the name that devices knew it by."""
-    made = pulled()
-    number, _ = made.task("N0"), made.task("N1")
-    made.mirror.turn()
-    name = made.record(number, Kind.TASKS).name
-    api = made.onoffice.emulator.account.user("api")
-    made.control.set_right(api, "task", "read", allowed=False, record=number)
-    made.mirror.sweep()
-    assert made.record(number, Kind.TASKS).deleted
-    made.control.set_right(api, "task", "read", allowed=True, record=number)
-    made.mirror.sweep()
-    assert (False, name) == (made.record(number, Kind.TASKS).deleted, made.record(number, Kind.TASKS).name)
 
 
 # --------------------------------------------------------------------- outage

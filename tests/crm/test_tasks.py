@@ -157,6 +157,11 @@ def test_completing_sets_both_marks():
     assert [{"data": {"Status": 2, "erledigt": False}}] == sent(replace(STORED, status=TaskStatus.COMPLETED, done=True), STORED)
 
 
+def test_another_status_says_that_the_task_is_open():
+    """The done mark goes along whenever the status does, and the other way round."""
+    assert [{"data": {"Status": 4, "erledigt": False}}] == sent(STORED, replace(STORED, status=TaskStatus.DEFERRED))
+
+
 def test_a_deadline_goes_with_its_check_box():
     """Without it a deadline is inactive; removing it empties all."""
     later = replace(STORED, deadline=datetime(2026, 5, 9, 8, 30, tzinfo=BERLIN))

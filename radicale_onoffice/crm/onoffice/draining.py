@@ -1,0 +1,299 @@
+"""Sends what was kept during an outage, in order, and clears up what was interrupted. Called by whoever pulls, before it pulls.
+
+Each change is merged with what onOffice holds by now: fields that both sides changed keep onOffice's value (U46), and that is reported. What
+onOffice refuses is kept with its reason for the administrator (``errand list, retry, drop``); a changed record goes back to what onOffice
+has, a new one stays here alone until then. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from radicale_onoffice.core import merging
+from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Value
+from radicale_onoffice.core.ports import Errand, ErrandState, Link, Store
+from radicale_onoffice.crm.onoffice import sending, settling
+from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
+from radicale_onoffice.crm.onoffice.connections import Connection
+from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
+from radicale_onoffice.crm.onoffice.mirror import link_of
+from radicale_onoffice.crm.onoffice.protocol import Row
+from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken, entry_ids
+from radicale_onoffice.crm.onoffice.writing import OnOffice
+
+logger = logging.getLogger(__name__)
+KEPT = timedelta(minutes=15)  # that a new record without an acknowledged device waits for the device's repetition
+LEASE = timedelta(minutes=5)
+
+
+@dataclass(slots=True)
+class Drained:
+    """How many errands were done, were refused, and are left."""
+
+    done: int = 0
+    refused: int = 0
+    left: int = 0
+
+
+class Drain:
+    """Empties the queues; ``holder`` names this process among those that want to."""
+
+    def __init__(self, crm: OnOffice, store: Store, clock: Callable[[], datetime], holder: str):
+        self._crm, self._store, self._clock, self._holder = crm, store, clock, holder
+        self._errands: Errands = crm.errands
+
+    def __call__(self, tenant: str) -> Drained:
+        """Do what can be done now. Raises UpstreamDown when onOffice does not answer; what is left is done another time."""
+        drained, blocked = Drained(), set[str]()
+        connection = self._crm.connections.to(tenant)
+        waiting = [one for one in self._errands.all(tenant) if one.state is not ErrandState.REFUSED]
+        if connection is None or not waiting or not self._holds_lease(tenant):
+            drained.left = len(waiting)
+            return drained
+        for errand in waiting:
+            if errand.record_id in blocked or not self._holds_lease(tenant):
+                drained.left += 1
+                continue
+            with self._alone(errand):
+                state = self._one(connection, errand)
+            drained.done += state is None
+            drained.refused += state is ErrandState.REFUSED
+            drained.left += state in (ErrandState.SENT, ErrandState.WAITING)
+            if state in (ErrandState.SENT, ErrandState.WAITING):
+                blocked.add(errand.record_id)
+        return drained
+
+    def _alone(self, errand: Errand) -> AbstractContextManager[None]:
+        return self._crm.alone(errand.actor.identity.tenant, errand.record_id)
+
+    def _holds_lease(self, tenant: str) -> bool:
+        now = self._clock()
+        with self._store.writing() as tx:
+            return tx.lease(f"errands {tenant}", self._holder, now, now + LEASE)
+
+    def _one(self, connection: Connection, errand: Errand) -> ErrandState | None:
+        """How far it has come; None: it is done. Raises UpstreamDown."""
+        found = self._errands.get(errand.actor.identity.tenant, errand.number)
+        if found is None or found.state is ErrandState.REFUSED:
+            return None
+        if not is_queued(found):
+            return self._clear_up(connection, found)
+        if found.state is ErrandState.SENT:
+            taken = self._look_up(connection, found)
+            if taken is not None or self._is_removed(connection, found):
+                self._store_result(connection, found, taken)
+                return None
+            if self._errands.is_young(found):
+                return ErrandState.SENT
+        return self._sent(connection, found)
+
+    # ----------------------------------------------------------- never answered
+
+    def _clear_up(self, connection: Connection, errand: Errand) -> ErrandState | None:
+        """A write that was interrupted before its device was told."""
+        if errand.before is not None:
+            try:
+                self._errands.settle(connection, errand)
+            except OutcomeUnknown:
+                return ErrandState.SENT
+            except (Conflict, NotFound) as change:
+                logger.info("errand %d is settled: %s", errand.number, change)
+            return None
+        if not self._errands.is_older_than(errand, KEPT):
+            return ErrandState.SENT
+        assert errand.after is not None
+        tenant, crm_id = errand.actor.identity.tenant, self._errands.made(connection, errand)
+        row = sending.read(connection, errand.kind, crm_id) if crm_id else None
+        if row is not None:
+            value = sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after))
+            record = self._errands.record(tenant, errand.record_id)
+            self._errands.adopt(tenant, errand.kind, value, row, record.id if record else None)
+        self._errands.forget(errand)
+        return None
+
+    # --------------------------------------------------------------- one errand
+
+    def _look_up(self, connection: Connection, errand: Errand) -> Taken | None:
+        return self._errands.look_up(connection, errand) if errand.after is not None else None
+
+    def _is_removed(self, connection: Connection, errand: Errand) -> bool:
+        link = self._errands.link(errand.actor.identity.tenant, errand.record_id)
+        if errand.after is not None or link is None:
+            return False
+        return settling.is_removed(sending.read(connection, errand.kind, link.crm_id), errand.kind, connection)
+
+    def _sent(self, connection: Connection, errand: Errand) -> ErrandState | None:
+        waiting = replace(errand, state=ErrandState.WAITING)
+        sent = self._errands.note(replace(errand, tries=errand.tries + 1))
+        try:
+            taken = self._do(connection, sent)
+        except OutcomeUnknown:
+            return ErrandState.SENT
+        except Made as made:
+            self._errands.reserve(sent, made.crm_id)
+            return ErrandState.SENT
+        except UpstreamDown:
+            self._errands.save(waiting)
+            raise
+        except NotTaken as error:
+            if isinstance(error.error, UpstreamDown):
+                self._errands.save(waiting)
+                raise error.error from error
+            return self._refused(connection, sent, error.error, error.row)
+        except (Refused, NotFound) as error:
+            return self._refused(connection, sent, error, None)
+        self._store_result(connection, sent, taken)
+        return None
+
+    def _do(self, connection: Connection, errand: Errand) -> Taken | None:
+        """Send it. None: there is nothing in onOffice now."""
+        tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
+        if errand.before is None:
+            assert errand.after is not None
+            if link is not None:
+                return self._errands.take_over(connection, errand, link.crm_id)
+            return sending.make(connection, errand.kind, errand.after)
+        record = self._errands.record(tenant, errand.record_id)
+        if link is None or record is None:
+            raise Refused("onOffice does not have this record, because it refused to make it.")
+        row = sending.read(connection, errand.kind, link.crm_id)
+        if row is None:
+            self._errands.demand_gone(connection, record, link.crm_id)
+            if errand.after is not None:
+                self._errands.report(errand, "it was deleted in onOffice meanwhile, so a change made during the outage is lost.")
+            return None
+        theirs = sending.load(errand.kind, row, connection, errand.before)
+        if errand.after is None:
+            return self._do_remove(connection, errand, row, theirs)
+        merged, lost = merge(errand.before, errand.after, theirs)
+        if lost:
+            self._errands.report(errand, f"{', '.join(lost)} changed in onOffice, too, during the outage; onOffice's stands.")
+        return sending.change(connection, errand.kind, link.crm_id, theirs, merged)
+
+    def _do_remove(self, connection: Connection, errand: Errand, row: Row, theirs: Value) -> Taken | None:
+        if theirs != errand.before:
+            self._errands.report(errand, "it was changed in onOffice during the outage, so it stays although it was deleted on a device.")
+            return Taken(row, theirs)
+        sending.remove(connection, errand.kind, row.id)
+        return None
+
+    # ------------------------------------------------------------- what came of it
+
+    def _store_result(self, connection: Connection, errand: Errand, taken: Taken | None) -> None:
+        tenant = errand.actor.identity.tenant
+        record = self._errands.record(tenant, errand.record_id)
+        more = [one for one in self._errands.of(tenant, errand.record_id) if one.number > errand.number]
+        if taken is None:
+            if record is not None and not more:
+                self._errands.drop(record)
+        elif more or record is None:
+            # Our store is ahead of onOffice by what follows; that it is read again afterwards needs a link without a digest.
+            with self._store.writing() as tx:
+                tx.save_link(tenant, errand.kind, errand.record_id, Link(link_of(errand.kind, taken.row).crm_id))
+        else:
+            ours = entry_ids(errand.after) - (entry_ids(errand.before) if errand.before else frozenset()) if errand.after else frozenset()
+            value = sending.load(errand.kind, taken.row, connection, record.value, ours)
+            self._errands.adopt(tenant, errand.kind, value, taken.row, record.id)
+        if taken is not None and taken.refused:
+            self._errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
+        self._errands.forget(errand)
+
+    def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:
+        """Keep it with the reason; a record that onOffice has goes back to what it has there."""
+        self._errands.save(replace(errand, state=ErrandState.REFUSED, reason=str(error)))
+        self._errands.report(errand, f"a change made during an outage was refused: {error}")
+        tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
+        if link is not None and not self._errands.of(tenant, errand.record_id):
+            self.take_back(connection, errand, link.crm_id, row)
+        return ErrandState.REFUSED
+
+    def take_back(self, connection: Connection, errand: Errand, crm_id: str, row: Row | None = None) -> None:
+        """Store what onOffice has of a record. Raises UpstreamDown, Refused."""
+        row = row or sending.read(connection, errand.kind, crm_id)
+        record = self._errands.record(errand.actor.identity.tenant, errand.record_id)
+        if row is None or record is None:
+            return
+        value = sending.load(errand.kind, row, connection, errand.before or record.value)
+        self._errands.adopt(record.tenant, errand.kind, value, row, record.id)
+
+    # ----------------------------------------------------------- the administrator
+
+    def retry(self, tenant: str, number: int) -> None:
+        """Send a refused errand again with the next turn. Raises NotFound."""
+        errand = self._demand(tenant, number)
+        if errand.state is ErrandState.REFUSED:
+            self._errands.save(replace(errand, state=ErrandState.WAITING, reason=""))
+
+    def drop(self, tenant: str, number: int) -> None:
+        """Give an errand up: what onOffice has stands again, and a record that it never got is taken away here. Raises NotFound, UpstreamDown."""
+        errand = self._demand(tenant, number)
+        link, record = self._errands.link(tenant, errand.record_id), self._errands.record(tenant, errand.record_id)
+        connection = self._crm.connections.to(tenant)
+        if record is not None and link is None and errand.before is None and errand.state is not ErrandState.SENT:
+            self._errands.drop(record)
+        elif link is not None and connection is not None:
+            self.take_back(connection, errand, link.crm_id)
+        self._errands.forget(errand)
+
+    def _demand(self, tenant: str, number: int) -> Errand:
+        errand = self._errands.get(tenant, number)
+        if errand is None:
+            raise NotFound(f"There is no errand {number} of {tenant}; `errand list` shows what there is.")
+        return errand
+
+
+# ------------------------------------------------------------------- merging
+
+SETS = ("sync_users", "participants", "groups", "unsynced_by")  # each member counts for itself
+
+
+def merge(before: Value, after: Value, theirs: Value) -> tuple[Value, list[str]]:
+    """What a device changed on top of what onOffice holds by now, and the fields in which onOffice's stands against the device's (U46)."""
+    lost = [
+        field.name
+        for field in fields(before)
+        if field.name not in (*SETS, "entries")
+        and getattr(after, field.name) not in (getattr(before, field.name), getattr(theirs, field.name))
+        and getattr(theirs, field.name) != getattr(before, field.name)
+    ]
+    merged = _fields(before, after, theirs)
+    rest: dict[str, Any] = {
+        name: _members(getattr(before, name), getattr(after, name), getattr(theirs, name)) for name in SETS if hasattr(before, name)
+    }
+    if isinstance(before, Contact) and isinstance(after, Contact) and isinstance(theirs, Contact):
+        rest["entries"] = _entries(before, after, theirs)
+    return replace(merged, **rest), lost
+
+
+def _fields(before: Value, after: Value, theirs: Value) -> Value:
+    if isinstance(before, Contact) and isinstance(after, Contact) and isinstance(theirs, Contact):
+        return merging.merge(before, after, theirs)
+    if isinstance(before, Appointment) and isinstance(after, Appointment) and isinstance(theirs, Appointment):
+        return merging.merge(before, after, theirs)
+    assert isinstance(before, Task)
+    assert isinstance(after, Task)
+    assert isinstance(theirs, Task)
+    return merging.merge(before, after, theirs)
+
+
+def _members(before: tuple[str, ...], after: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted((set(theirs) - (set(before) - set(after))) | (set(after) - set(before))))
+
+
+def _entries(before: Contact, after: Contact, theirs: Contact) -> tuple[Entry, ...]:
+    """onOffice's numbers, with the slots that the device moved and the numbers that it added."""
+    had, wants = ({entry.id: entry for entry in contact.entries} for contact in (before, after))
+    moved = {key: entry.slot for key, entry in wants.items() if key in had and had[key].slot is not entry.slot}
+    added = [entry for key, entry in wants.items() if key not in had]
+    taken = {slot for slot in (*moved.values(), *(entry.slot for entry in added)) if slot is not None}
+    kept = [replace(entry, slot=moved.get(entry.id, None if entry.slot in taken else entry.slot)) for entry in theirs.entries]
+    highest = max((entry.id for entry in (*kept, *added)), default=0)
+    used = {entry.id for entry in kept}
+    fresh = [entry if entry.id not in used else replace(entry, id=highest + place) for place, entry in enumerate(added, 1)]
+    return (*kept, *fresh)

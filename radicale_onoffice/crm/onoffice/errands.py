@@ -1,0 +1,236 @@
+"""The books about writes: what is on its way to onOffice, what became of it, and what our store is told of that.
+
+An errand is committed before anything is sent and goes in the commit that stores what came of it. Between the two it is SENT: perhaps done.
+``settle`` finds out; until it can tell, nothing else is written to the record.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.model import Actor, AuditLine, Face, Identity, Kind, Record, Value
+from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
+from radicale_onoffice.core.records import Records
+from radicale_onoffice.crm.onoffice import rows, sending, settling
+from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
+from radicale_onoffice.crm.onoffice.connections import Connection
+from radicale_onoffice.crm.onoffice.mirror import link_of
+from radicale_onoffice.crm.onoffice.protocol import Row
+from radicale_onoffice.crm.onoffice.sending import Made, Taken, entry_ids
+
+logger = logging.getLogger(__name__)
+
+
+def is_queued(errand: Errand) -> bool:
+    """True if the device was told of a success already: whatever comes, it has to be sent."""
+    return errand.state is ErrandState.WAITING or (errand.state is ErrandState.SENT and errand.tries > 0)
+
+
+class Errands:
+    """The errands of all tenants; safe to share between threads."""
+
+    def __init__(self, store: Store, records: Callable[[], Records], clock: Callable[[], datetime], late: timedelta):
+        self._store, self._records, self._clock, self._late = store, records, clock, late
+
+    # ------------------------------------------------------------- the books
+
+    def note(self, errand: Errand) -> Errand:
+        """Commit that this is going to be sent now."""
+        errand = replace(errand, state=ErrandState.SENT, at=self._clock())
+        with self._store.writing() as tx:
+            if errand.number:
+                tx.save_errand(errand)
+                return errand
+            return replace(errand, number=tx.add_errand(errand))
+
+    def save(self, errand: Errand) -> None:
+        """Commit how far it has come."""
+        with self._store.writing() as tx:
+            tx.save_errand(errand)
+
+    def forget(self, errand: Errand) -> None:
+        """Commit that nothing is to be done any more."""
+        with self._store.writing() as tx:
+            tx.remove_errand(errand.number)
+
+    def withdraw_refused(self, tenant: str, record_id: str) -> None:
+        """Forget that a record was refused once, because onOffice has it now."""
+        with self._store.reading() as tx:
+            found = [one for one in tx.errands(tenant, record_id) if one.state is ErrandState.REFUSED and one.before is None]
+        for errand in found:
+            self.forget(errand)
+
+    def all(self, tenant: str) -> list[Errand]:
+        """All errands of a tenant, by number."""
+        with self._store.reading() as tx:
+            return list(tx.errands(tenant))
+
+    def of(self, tenant: str, record_id: str) -> list[Errand]:
+        """What is on its way of one record."""
+        with self._store.reading() as tx:
+            return [errand for errand in tx.errands(tenant, record_id) if errand.state is not ErrandState.REFUSED]
+
+    def get(self, tenant: str, number: int) -> Errand | None:
+        """One errand; None if it is done."""
+        with self._store.reading() as tx:
+            return tx.errand(tenant, number)
+
+    def link(self, tenant: str, record_id: str) -> Link | None:
+        """How onOffice calls a record; None if it never got it."""
+        with self._store.reading() as tx:
+            found = tx.link(tenant, record_id)
+        return found if found is not None and found.crm_id else None
+
+    def record(self, tenant: str, record_id: str) -> Record | None:
+        """What is stored, also of a deleted record."""
+        with self._store.reading() as tx:
+            return tx.record(tenant, record_id)
+
+    def is_young(self, errand: Errand) -> bool:
+        """True while it may still be carried out by onOffice, long after we gave up waiting."""
+        return self._clock() - errand.at < self._late
+
+    def is_older_than(self, errand: Errand, age: timedelta) -> bool:
+        """True if it was sent so long ago."""
+        return self._clock() - errand.at >= age
+
+    def not_known_yet(self, errand: Errand) -> OutcomeUnknown:
+        """What whoever wants to write meanwhile is told."""
+        left = round((errand.at + self._late - self._clock()).total_seconds())
+        message = "onOffice did not answer a change of this record, and whether it was made is not known yet."
+        return OutcomeUnknown(message, max(sending.RETRY_AFTER, left))
+
+    def report(self, errand: Errand, text: str) -> None:
+        """Tell the administrator (log) and the user (page) what did not become as it was wished."""
+        login, tenant = errand.actor.identity.user, errand.actor.identity.tenant
+        logger.warning("record %s of %s@%s: %s", errand.record_id, login, tenant, text)
+        line = AuditLine(
+            at=self._clock(),
+            tenant=tenant,
+            login=login,
+            actor=f"{errand.actor.face} {errand.actor.device}".strip(),
+            event="deviation",
+            detail=f"{errand.record_id}: {text}",
+        )
+        with self._store.writing() as tx:
+            tx.add_audit(line)
+
+    # ----------------------------------------------------- what our store is told
+
+    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, record_id: str | None) -> Record:
+        """Store what onOffice holds. Raises Conflict."""
+        actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
+        return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id)
+
+    def demand_unchanged(self, connection: Connection, record: Record, row: Row) -> None:
+        """Adopt what somebody changed in onOffice meanwhile, and raise Conflict so that it is merged."""
+        value = sending.load(record.kind, row, connection, record.value)
+        if value != record.value:
+            adopted = self.adopt(record.tenant, record.kind, value, row, record.id)
+            raise Conflict(record.version, adopted.version)
+
+    def demand_gone(self, connection: Connection, record: Record, crm_id: str) -> None:
+        """Raise UpstreamDown unless other records can be seen: a right that the API user lost looks the same as an empty onOffice."""
+        with self._store.reading() as tx:
+            others = sorted(set(tx.links(record.tenant, record.kind)) - {crm_id})
+        if others and not sending.sees_any(connection, record.kind, others):
+            message = f"onOffice shows none of its {record.kind} any more. Does the API user still have its rights?"
+            raise UpstreamDown(message, sending.RETRY_AFTER)
+
+    def drop(self, record: Record) -> None:
+        """Store that onOffice has a record no more."""
+        if not record.deleted:
+            self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), record.id)
+
+    # -------------------------------------------------------- unknown outcomes
+
+    def settle(self, connection: Connection, errand: Errand) -> None:
+        """Find out what became of a change or removal, and store it.
+
+        Raises Conflict if the record is another one now, NotFound if it is gone, UpstreamDown if nobody can tell yet.
+        """
+        tenant, link = errand.actor.identity.tenant, self.link(errand.actor.identity.tenant, errand.record_id)
+        record = self.record(tenant, errand.record_id)
+        if link is None or record is None or errand.before is None:
+            return
+        row = sending.read(connection, errand.kind, link.crm_id)
+        if row is None:
+            self.demand_gone(connection, record, link.crm_id)
+            self.forget(errand)
+            self.drop(record)
+            raise NotFound(f"onOffice has no record {record.id!r} any more.")
+        is_done = errand.after is not None and settling.is_done(errand.kind, row, errand.before, errand.after, connection)
+        if errand.after is None and settling.is_removed(row, errand.kind, connection):
+            self.forget(errand)
+            self.drop(record)
+            raise NotFound(f"The record {record.id!r} is removed.")
+        if not is_done and self.is_young(errand):
+            raise self.not_known_yet(errand)
+        before = errand.after if is_done and errand.after is not None else record.value
+        value = sending.load(errand.kind, row, connection, before, entry_ids(before) - entry_ids(errand.before))
+        adopted = self.adopt(tenant, errand.kind, value, row, record.id)
+        self.forget(errand)
+        if adopted.version != record.version:
+            raise Conflict(record.version, adopted.version)
+
+    def repeated(self, errand: Errand) -> Errand | None:
+        """The errand that this one is a repetition of: a record that was perhaps made, and whose device got no answer."""
+        with self._store.reading() as tx:
+            known = tx.errands(errand.actor.identity.tenant)
+        made = (one for one in known if one.state is ErrandState.SENT and one.before is None and one.kind is errand.kind)
+        return next((one for one in made if one.record_id == errand.record_id or settling.same_wish(one, errand)), None)
+
+    def made(self, connection: Connection, errand: Errand) -> str:
+        """The id of what an errand made; "" if there is nothing. Raises UpstreamDown."""
+        tenant, link = errand.actor.identity.tenant, self.link(errand.actor.identity.tenant, errand.record_id)
+        if link is not None:
+            return link.crm_id
+        candidates = settling.made_by(connection, errand)
+        with self._store.reading() as tx:
+            owned = tx.linked(tenant, errand.kind, candidates)
+        return next((one for one in candidates if one not in owned), "")
+
+    def reserve(self, errand: Errand, crm_id: str) -> None:
+        """Commit that this is what the errand made, though its record is not stored yet; "" forgets an id that is no more."""
+        with self._store.writing() as tx:
+            tx.save_link(errand.actor.identity.tenant, errand.kind, errand.record_id, Link(crm_id))
+
+    def take_over(self, connection: Connection, errand: Errand, crm_id: str) -> Taken:
+        """Finish what was made by an errand that was interrupted. Raises UpstreamDown."""
+        assert errand.after is not None
+        row = sending.read(connection, errand.kind, crm_id)
+        if row is None:
+            raise OutcomeUnknown(f"onOffice does not show its new {errand.kind} {crm_id}.", sending.RETRY_AFTER)
+        actions = settling.unfinished(connection, errand.kind, row, errand.after)
+        if not actions:
+            return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after)))
+        try:
+            return sending.finish(connection, errand.kind, crm_id, errand.after, actions)
+        except Made as made:
+            self.reserve(errand, crm_id)
+            raise OutcomeUnknown(str(made.error), made.error.retry_after) from made
+
+    def look_up(self, connection: Connection, errand: Errand) -> Taken | None:
+        """What onOffice made of an errand that it did not answer, if it can be seen already; None if not."""
+        try:
+            if errand.before is None:
+                crm_id = self.made(connection, errand)
+                return self.take_over(connection, errand, crm_id) if crm_id else None
+            link = self.link(errand.actor.identity.tenant, errand.record_id)
+            row = sending.read(connection, errand.kind, link.crm_id) if link else None
+            if row is None or errand.after is None or not settling.is_done(errand.kind, row, errand.before, errand.after, connection):
+                return None
+            return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after) - entry_ids(errand.before)))
+        except OfficeError as error:
+            logger.warning("what became of errand %d cannot be looked up now: %s", errand.number, error)
+            return None
+
+    def differs(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
+        """True if a change is one that onOffice has to know of. Raises UpstreamDown, Refused."""
+        assert errand.before is not None
+        assert errand.after is not None
+        return bool(rows.modify(crm_id, errand.before, errand.after, connection.account()))

@@ -1,0 +1,166 @@
+"""One write to onOffice as HTTP calls, each followed by reading back what onOffice holds now; knows nothing of the store.
+
+A change and its reading back are one request; a new record needs its id first, so it takes two. Whatever happens, the caller is told one of:
+
+===============  =====================================================================================================
+a value          done, and this is what onOffice made of it
+NotTaken         refused, wholly or in part: ``row`` is what onOffice holds now, ``error`` what the device is to be told
+Made             a new record is there under this id, and perhaps something is missing in it
+OutcomeUnknown   done, or not, or in part
+UpstreamDown     surely nothing was done
+===============  =====================================================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from radicale_onoffice.core import rules
+from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.model import Contact, Kind, Value
+from radicale_onoffice.crm.onoffice import rows
+from radicale_onoffice.crm.onoffice.client import DOWN, OutcomeUnknown, RefusedByOnOffice, error_of
+from radicale_onoffice.crm.onoffice.connections import Connection
+from radicale_onoffice.crm.onoffice.fields import Unreadable
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, Action, Fault, Refusal
+from radicale_onoffice.crm.onoffice.protocol import Row as Record
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER = 30  # seconds
+WITNESSES = 5  # other records that are asked for when one is missing
+
+
+class NotTaken(Exception):
+    """onOffice refused a write of an existing record, or a part of it."""
+
+    def __init__(self, row: Record | None, error: OfficeError):
+        super().__init__(str(error))
+        self.row, self.error = row, error
+
+
+class Made(Exception):
+    """A new record is there, but it could not be finished or read back."""
+
+    def __init__(self, crm_id: str, error: UpstreamDown):
+        super().__init__(str(error))
+        self.crm_id, self.error = crm_id, error
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What onOffice holds after a write. ``refused`` is what it did not take of a record that it made all the same, in its words."""
+
+    row: Record
+    value: Value
+    refused: str = ""
+
+
+def load(kind: Kind, row: Record, connection: Connection, before: Value | None, ours: frozenset[int] = frozenset()) -> Value:
+    """The value in a row, in the form that equal things are equal in. Raises Refused for a row that cannot be understood."""
+    try:
+        return rules.normalise(rows.load(kind, row, connection.account(), before, ours))
+    except Unreadable as error:
+        raise Refused(f"What onOffice holds cannot be understood: {error}. Mend it there.") from error
+
+
+def read(connection: Connection, kind: Kind, crm_id: str) -> Record | None:
+    """A record whole; None if onOffice shows none. Raises UpstreamDown, RefusedByOnOffice."""
+    try:
+        return rows.fetch(connection.client, connection.account(), kind, [crm_id], deadline=connection.deadline).get(crm_id)
+    except NotFound:
+        return None
+
+
+def sees_any(connection: Connection, kind: Kind, crm_ids: Sequence[str]) -> bool:
+    """True if onOffice shows one of these records. If not, it is more likely that the API user lost a right than that all are gone."""
+    found = rows.fetch(connection.client, connection.account(), kind, crm_ids[:WITNESSES], deadline=connection.deadline)
+    return bool(found)
+
+
+def entry_ids(value: Value) -> frozenset[int]:
+    """Ids of a contact's entries; none of other kinds."""
+    return frozenset(entry.id for entry in value.entries) if isinstance(value, Contact) else frozenset()
+
+
+# -------------------------------------------------------------------- writes
+
+
+def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after: Value) -> Taken:
+    """Turn one value into another. Raises NotTaken, OutcomeUnknown, UpstreamDown, and Refused for what cannot be said to onOffice."""
+    account = connection.account()
+    row, refused = _perform(connection, kind, crm_id, rows.modify(crm_id, before, after, account))
+    if refused:
+        raise NotTaken(row, _error_of(refused[0], is_there=row is not None))
+    if row is None:
+        raise OutcomeUnknown(f"onOffice does not show its {kind} {crm_id} any more after a write.", RETRY_AFTER)
+    return Taken(row, load(kind, row, connection, after, entry_ids(after) - entry_ids(before)))
+
+
+def make(connection: Connection, kind: Kind, value: Value) -> Taken:
+    """Make a record. Raises Made, OutcomeUnknown, UpstreamDown, Refused."""
+    account = connection.account()
+    action = rows.create(value, account)
+    rows.after_create("0", value, account)  # what cannot be said is refused before anything is made
+    (result,) = connection.call([action])
+    if isinstance(result, Refusal):
+        raise _error_of((action, result), is_there=True)
+    if not result.new_id:
+        raise OutcomeUnknown("onOffice made a record and did not say which.", RETRY_AFTER)
+    return finish(connection, kind, result.new_id, value, rows.after_create(result.new_id, value, account))
+
+
+def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action]) -> Taken:
+    """Say what a create could not say, and read back. Raises Made."""
+    try:
+        row, refused = _perform(connection, kind, crm_id, actions)
+        if row is None:
+            raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", RETRY_AFTER)
+        told = "; ".join(dict.fromkeys(str(refusal) for _, refusal in refused))
+        return Taken(row, load(kind, row, connection, value, entry_ids(value)), told)
+    except UpstreamDown as error:
+        raise Made(crm_id, error) from error
+
+
+def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
+    """Take a record out of onOffice, as far as it can be; one that is gone already is no error. Raises as ``change``."""
+    actions = rows.remove(kind, crm_id, connection.account())
+    for action, result in zip(actions, connection.call(actions), strict=True):
+        if isinstance(result, Refusal) and result.fault is not Fault.GONE:
+            raise NotTaken(None, _error_of((action, result), is_there=True))
+
+
+def _perform(
+    connection: Connection, kind: Kind, crm_id: str, actions: Sequence[Action]
+) -> tuple[Record | None, list[tuple[Action, Refusal]]]:
+    """Do these, and read the record back with the last of them; more than one request only if there are very many."""
+    reading = rows.reads(kind, crm_id, connection.account())
+    room = MAX_ACTIONS - len(reading)
+    chunks = [actions[start : start + room] for start in range(0, len(actions), room)] or [[]]
+    refused: list[tuple[Action, Refusal]] = []
+    for number, chunk in enumerate(chunks):
+        is_last = number == len(chunks) - 1
+        try:
+            results = connection.call([*chunk, *(reading if is_last else ())])
+        except OutcomeUnknown:
+            raise
+        except UpstreamDown as error:
+            if number:  # the first ones are done
+                raise OutcomeUnknown(str(error), error.retry_after) from error
+            raise
+        refused += [(action, result) for action, result in zip(chunk, results, strict=False) if isinstance(result, Refusal)]
+    try:
+        return rows.whole(kind, crm_id, reading, results[len(chunks[-1]) :]), refused
+    except NotFound:
+        return None, refused
+    except OfficeError as error:
+        raise OutcomeUnknown(f"What onOffice made of a write cannot be read: {error}", RETRY_AFTER) from error
+
+
+def _error_of(refused: tuple[Action, Refusal], *, is_there: bool) -> OfficeError:
+    """What a device is told; "no such record" of one that is there means that the API user may not write it (code 80)."""
+    action, refusal = refused
+    if refusal.fault in DOWN:
+        return error_of(action, refusal, RETRY_AFTER)
+    return RefusedByOnOffice(action, refusal) if is_there else error_of(action, refusal, RETRY_AFTER)

@@ -1,0 +1,270 @@
+"""Write-through: a change goes to onOffice first, and what onOffice then holds comes back to be stored. Implements ``ports.Crm``.
+
+A change of a record: what is ours alone (slots, pictures, who took a task off a device) is not sent at all. Else the record is read; what
+somebody changed there meanwhile is adopted, and Conflict lets ``Records`` merge and try again. Then an errand is committed, and one request
+writes the fields that differ and reads back. A new record takes two requests, because reading back needs its id.
+
+What onOffice refuses is refused to the device, in onOffice's words, and stands on the page. No answer is no refusal: it is looked up, and if
+nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice is down a device
+is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zlib import crc32
+
+from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.model import Actor, Kind, Record, Value
+from radicale_onoffice.core.policy import OnOutage, Policy
+from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
+from radicale_onoffice.core.records import Records
+from radicale_onoffice.crm.embedded import new_id
+from radicale_onoffice.crm.onoffice import sending, settling
+from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.connections import Connection, Connections
+from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
+from radicale_onoffice.crm.onoffice.mirror import link_of
+from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken
+
+LOCKS = 64  # a lock for all records with the same checksum
+
+
+class OnOffice:
+    """onOffice as the CRM; safe to share between threads. A tenant without an account there keeps its records here alone."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        connections: Connections,
+        records: Callable[[], Records],
+        policy: Policy,
+        clock: Callable[[], datetime],
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        late: timedelta = settling.LATE,
+    ):
+        """``records`` is who stores what onOffice holds; it is asked for late because it needs this CRM. ``waiting`` surrounds every wait."""
+        self.connections, self.errands = connections, Errands(store, records, clock, late)
+        self._policy, self._clock, self._waiting = policy, clock, waiting
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
+
+    def new_id(self, tenant: str, kind: Kind) -> str:
+        """An id of ours: onOffice's own is only known when it has the record."""
+        return new_id()
+
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held:
+        """Make a record there. Raises Refused, UpstreamDown."""
+        errand = self._errand(actor, kind, record_id, None, value)
+        return self._written(errand, actor.identity.user, lambda connection: self._create(connection, errand))
+
+    def update(self, actor: Actor, record: Record, value: Value) -> Held:
+        """Change a record there. Raises Conflict, Refused, NotFound, UpstreamDown."""
+        errand = self._errand(actor, record.kind, record.id, record.value, value)
+        return self._written(errand, record.id, lambda connection: self._update(connection, errand, record))
+
+    def delete(self, actor: Actor, record: Record) -> Held:
+        """Take a record out: an address is archived and a task cancelled, because no call deletes them. Raises as ``update``."""
+        errand = self._errand(actor, record.kind, record.id, record.value, None)
+        return self._written(errand, record.id, lambda connection: self._delete(connection, errand, record))
+
+    def _errand(self, actor: Actor, kind: Kind, record_id: str, before: Value | None, after: Value | None) -> Errand:
+        return Errand(actor=actor, kind=kind, record_id=record_id, before=before, after=after, state=ErrandState.SENT, at=self._clock())
+
+    # --------------------------------------------------------------- any write
+
+    def _written(self, errand: Errand, lock: str, write: Callable[[Connection], Held]) -> Held:
+        """A write, one at a time of a record or of a user's new ones, and what is done about its refusal or an outage."""
+        tenant = errand.actor.identity.tenant
+        connection = self.connections.to(tenant)
+        if connection is None:
+            return Held(_final(errand))
+        with self.alone(tenant, lock):
+            if any(is_queued(one) for one in self.errands.of(tenant, errand.record_id)):
+                why = "Earlier changes of this record have not come to onOffice yet."
+                return self._later(errand, UpstreamDown(why, sending.RETRY_AFTER))
+            try:
+                return self._with_newest_names(connection, write)
+            except OutcomeUnknown:
+                raise  # it has an errand, or was no write
+            except UpstreamDown as error:
+                return self._later(errand, error)
+            except Refused as error:
+                self.errands.report(errand, str(error))
+                raise
+
+    def _with_newest_names(self, connection: Connection, write: Callable[[Connection], Held]) -> Held:
+        """A name that is not found may have come since onOffice was asked for its users and groups."""
+        try:
+            return write(connection)
+        except RefusedByOnOffice:
+            raise
+        except Refused:
+            if not connection.look_again():
+                raise
+            return write(connection)
+
+    def _later(self, errand: Errand, error: UpstreamDown) -> Held:
+        if self._policy.writes_during_outage is OnOutage.REFUSE:
+            raise error
+        return Held(_final(errand), errand=replace(errand, state=ErrandState.WAITING))
+
+    @contextmanager
+    def alone(self, tenant: str, name: str) -> Iterator[None]:
+        """One write at a time, in this process; others notice each other by errands and versions."""
+        lock = self._locks[crc32(f"{tenant}/{name}".encode()) % LOCKS]
+        if not lock.acquire(blocking=False):
+            with self._waiting():
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    # ----------------------------------------------------------------- a change
+
+    def _update(self, connection: Connection, errand: Errand, record: Record) -> Held:
+        assert errand.after is not None
+        for one in self.errands.of(record.tenant, record.id):
+            self.errands.settle(connection, one)
+        link = self.errands.link(record.tenant, record.id)
+        if link is None:
+            return self._create(connection, replace(errand, before=None))
+        if not record.deleted and not self.errands.differs(connection, errand, link.crm_id):
+            return Held(errand.after)
+        row = sending.read(connection, record.kind, link.crm_id)
+        if row is None:
+            self.errands.demand_gone(connection, record, link.crm_id)
+            if record.deleted:
+                self.errands.reserve(errand, "")
+                return self._create(connection, replace(errand, before=None))
+            self.errands.drop(record)
+            raise NotFound(f"onOffice has no record {record.id!r} any more.")
+        if record.deleted:
+            errand = replace(errand, before=sending.load(record.kind, row, connection, record.value))
+        else:
+            self.errands.demand_unchanged(connection, record, row)
+        return self._changed(connection, self.errands.note(errand), record, link.crm_id)
+
+    def _changed(self, connection: Connection, errand: Errand, record: Record, crm_id: str) -> Held:
+        assert errand.before is not None
+        assert errand.after is not None
+        try:
+            return _held(sending.change(connection, errand.kind, crm_id, errand.before, errand.after), errand)
+        except OutcomeUnknown as error:
+            return self._found_out(connection, errand, error)
+        except NotTaken as refused:
+            self.errands.forget(errand)
+            if refused.row is not None:
+                value = sending.load(errand.kind, refused.row, connection, errand.before)
+                if value != errand.before:
+                    self.errands.adopt(record.tenant, errand.kind, value, refused.row, record.id)
+            raise refused.error from refused
+        except OfficeError:
+            self.errands.forget(errand)
+            raise
+
+    def _found_out(self, connection: Connection, errand: Errand, error: OutcomeUnknown) -> Held:
+        """A write without an answer: done if it can be seen; else the errand stays, for whoever comes next."""
+        taken = self.errands.look_up(connection, errand)
+        if taken is not None:
+            return _held(taken, errand)
+        return self._kept(errand, error)
+
+    def _kept(self, errand: Errand, error: OutcomeUnknown, link: Link | None = None) -> Held:
+        """What is done about a write of which nothing is known: the device comes again, or it is acknowledged and sent until it is done."""
+        if self._policy.writes_during_outage is OnOutage.REFUSE:
+            raise error
+        return Held(_final(errand), link, errand=replace(errand, tries=1))
+
+    # ------------------------------------------------------------- a new record
+
+    def _create(self, connection: Connection, errand: Errand) -> Held:
+        assert errand.after is not None
+        earlier = self.errands.repeated(errand)
+        if earlier is not None:
+            return self._again(connection, errand, earlier)
+        errand = self.errands.note(errand)
+        try:
+            return self._reported(sending.make(connection, errand.kind, _final(errand)), errand)
+        except OutcomeUnknown as error:
+            return self._found_out(connection, errand, error)
+        except Made as made:
+            self.errands.reserve(errand, made.crm_id)
+            return self._found_out(connection, errand, OutcomeUnknown(str(made.error), made.error.retry_after))
+        except OfficeError:
+            self.errands.forget(errand)
+            raise
+
+    def _again(self, connection: Connection, errand: Errand, earlier: Errand) -> Held:
+        """A device repeats what it was not told of: what the earlier errand made becomes this record."""
+        link = self.errands.link(errand.actor.identity.tenant, earlier.record_id)
+        try:
+            crm_id = self.errands.made(connection, earlier)
+            if crm_id:
+                return self._reported(self.errands.take_over(connection, replace(earlier, after=errand.after), crm_id), earlier)
+            if not self.errands.is_young(earlier):
+                self.errands.forget(earlier)
+                return self._create(connection, errand)
+            error = self.errands.not_known_yet(earlier)
+        except UpstreamDown as down:
+            error = OutcomeUnknown(str(down), down.retry_after)
+        return self._kept(replace(errand, number=earlier.number, at=earlier.at), error, link)
+
+    def _reported(self, taken: Taken, errand: Errand) -> Held:
+        if taken.refused:
+            self.errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
+        self.errands.withdraw_refused(errand.actor.identity.tenant, errand.record_id)
+        return _held(taken, errand)
+
+    # ---------------------------------------------------------------- a removal
+
+    def _delete(self, connection: Connection, errand: Errand, record: Record) -> Held:
+        for one in self.errands.of(record.tenant, record.id):
+            if one.after is None:
+                errand = replace(errand, number=one.number)  # removing it twice leaves the same
+            else:
+                self.errands.settle(connection, one)
+        link = self.errands.link(record.tenant, record.id)
+        row = sending.read(connection, record.kind, link.crm_id) if link is not None else None
+        if link is None or row is None:
+            if link is not None:
+                self.errands.demand_gone(connection, record, link.crm_id)
+            return Held(record.value, done=errand.number)
+        self.errands.demand_unchanged(connection, record, row)
+        errand = self.errands.note(errand)
+        try:
+            sending.remove(connection, record.kind, link.crm_id)
+        except OutcomeUnknown as error:
+            return self._removed(connection, errand, link.crm_id, error)
+        except NotTaken as refused:
+            self.errands.forget(errand)
+            raise refused.error from refused
+        except OfficeError:
+            self.errands.forget(errand)
+            raise
+        return Held(record.value, done=errand.number)
+
+    def _removed(self, connection: Connection, errand: Errand, crm_id: str, error: OutcomeUnknown) -> Held:
+        try:
+            is_removed = settling.is_removed(sending.read(connection, errand.kind, crm_id), errand.kind, connection)
+        except OfficeError:
+            is_removed = False
+        if is_removed:
+            return Held(_final(errand), done=errand.number)
+        return self._kept(errand, error)
+
+
+def _final(errand: Errand) -> Value:
+    """What our store holds after a write, as long as onOffice has not said otherwise."""
+    value = errand.after if errand.after is not None else errand.before
+    assert value is not None
+    return value
+
+
+def _held(taken: Taken, errand: Errand) -> Held:
+    return Held(taken.value, link_of(errand.kind, taken.row), done=errand.number)

@@ -1,0 +1,106 @@
+"""What onOffice shows of a sudden as nothing is not believed: no device loses a record because a right was lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from radicale_onoffice.core.model import Identity, Kind
+from tests.crm.pulled import TABLES
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_lost_right_removes_nothing(pulled, kind, caplog):
+    """Everything reads as empty: the mirror stays, an alarm is raised, and recovery needs no hand."""
+    made = pulled()
+    for number in range(3):
+        {Kind.CONTACTS: made.address, Kind.APPOINTMENTS: made.meeting, Kind.TASKS: made.task}[kind](f"N{number}")
+    made.mirror.turn()
+    api = made.onoffice.emulator.account.user("api")
+    made.control.set_right(api, TABLES[kind][0], "read", allowed=False)
+    made.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
+    assert "swept" == made.mirror.turn()
+    assert 3 == len(made.values(kind))
+    assert f"3 of 3 {kind} have vanished" in made.mirror.memory().alarms["sweep"]
+    assert "Does the API user still have its rights?" in caplog.text
+    assert "polled" == made.mirror.turn()
+    assert made.mirror.memory().alarms
+    made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
+    made.pass_time(hours=1, minutes=1)
+    assert "swept" == made.mirror.turn()
+    assert {} == made.mirror.memory().alarms
+    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), kind, "")[1])
+
+
+def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
+    """No contact leaves a device because an answer was empty; the next good answer ends the alarm and brings what changed meanwhile."""
+    made = pulled()
+    numbers = [made.address(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    made.control.edit("address", numbers[0], Name="Neu")
+    made.control.fault(kind="empty")
+    made.mirror.turn()
+    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
+    assert "3 of 3 Sync flags" in made.mirror.memory().alarms["poll"]
+    made.mirror.turn()
+    assert {} == made.mirror.memory().alarms
+    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
+
+
+def test_a_record_that_a_walk_missed_is_asked_for_before_it_is_dropped(pulled):
+    """One is no emptiness; but it is there."""
+    made = pulled()
+    made.task("Einzige")
+    made.mirror.turn()
+    made.control.fault(kind="empty", verb="read", resourcetype="task")
+    made.mirror.sweep()
+    assert ["Einzige"] == made.subjects(Kind.TASKS)
+
+
+def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
+    """The address's row is good, the relations' answer is not; the change arrives when both are, however much later."""
+    made = pulled()
+    numbers = [made.address(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    relations = made.onoffice.emulator.account.query("SELECT type, parent, child FROM relation")
+    made.onoffice.emulator.account.query("DELETE FROM relation")
+    made.pass_time(minutes=10)
+    made.control.edit("address", numbers[0], Name="Neu")
+    made.pass_time(hours=3)  # longer than any overlap
+    made.mirror.turn()
+    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
+    made.pass_time(hours=6)
+    for relation in relations:
+        made.onoffice.emulator.account.link(*relation)
+    made.mirror.turn()
+    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
+
+
+def test_an_administrator_may_know_better(pulled):
+    """Everything was really deleted, and the log is not readable."""
+    made = pulled()
+    made.control.set_right(made.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
+    numbers = [made.task(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    for number in numbers:
+        made.control.delete("task", number)
+    made.mirror.sweep()
+    assert 3 == len(made.values(Kind.TASKS))
+    made.mirror.accept()
+    assert ([], {}) == (made.values(Kind.TASKS), made.mirror.memory().alarms)
+
+
+def test_a_record_that_was_hidden_for_a_while_comes_back(pulled):
+    """Under the name that devices knew it by."""
+    made = pulled()
+    number, _ = made.task("N0"), made.task("N1")
+    made.mirror.turn()
+    name = made.record(number, Kind.TASKS).name
+    api = made.onoffice.emulator.account.user("api")
+    made.control.set_right(api, "task", "read", allowed=False, record=number)
+    made.mirror.sweep()
+    assert made.record(number, Kind.TASKS).deleted
+    made.control.set_right(api, "task", "read", allowed=True, record=number)
+    made.mirror.sweep()
+    assert (False, name) == (made.record(number, Kind.TASKS).deleted, made.record(number, Kind.TASKS).name)
