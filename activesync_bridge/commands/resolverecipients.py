@@ -86,7 +86,10 @@ def parse(body: Element | None, version: Version) -> Query:
 def _span(element: Element) -> tuple[datetime, datetime]:
     """R3986, R2264-R2266."""
     start = _moment(element.text_of(Tag.StartTime))
-    end = _moment(element.text_of(Tag.EndTime)) if element.first(Tag.EndTime) is not None else start + USUAL
+    try:
+        end = _moment(element.text_of(Tag.EndTime)) if element.first(Tag.EndTime) is not None else start + USUAL
+    except OverflowError:
+        raise gal.Malformed from None
     if not SHORTEST <= end - start <= LONGEST:
         raise gal.Malformed
     return start, end
@@ -96,9 +99,9 @@ def _moment(text: str) -> datetime:
     """A dateTime of [MS-ASDTYPE] 2.3, which is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise gal.Malformed from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 # --------------------------------------------------------------------- act

@@ -119,7 +119,7 @@ def _task(draft: TaskDraft, current: Task | None, had: Task | None, who: Reader,
         value = merging.merge(had, draft.value, current, device_wins=wins)
     if returning:
         value = replace(value, unsynced_by=tuple(name for name in value.unsynced_by if name != user))
-    return Outcome(value=tasks.settle(value, now), deviation=deviation)
+    return Outcome(value=tasks.settle(value, now.astimezone(who.zone)), deviation=deviation)
 
 
 def normalise(value: Value) -> Value:

@@ -72,6 +72,8 @@ class SqlStore:
         try:
             yield
         finally:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")  # the commit failed: SQLAlchemy would roll back later only, in the pool
             driver.execute("PRAGMA synchronous = FULL")
 
     def migrate(self) -> None:

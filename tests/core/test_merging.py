@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
+
 from radicale_onoffice.core import merging, slots
-from radicale_onoffice.core.drafts import ContactDraft
+from radicale_onoffice.core.drafts import ContactDraft, TaskDraft
 from radicale_onoffice.core.model import (
     Actor,
     Appointment,
@@ -21,6 +23,7 @@ from radicale_onoffice.core.model import (
     Recurrence,
     Slot,
     Task,
+    TaskStatus,
 )
 from radicale_onoffice.core.policy import Policy
 
@@ -106,6 +109,14 @@ def test_a_number_that_a_device_set_itself_is_in_its_slot_in_what_it_shows():
     after = Contact(entries=(number(1, "0151 1", None), number(2, "0241 2", Slot.HOME), number(3, "0151 3", Slot.MOBILE)))
     shown = slots.offered(merging.overlaid(base, before, after))
     assert {Slot.MOBILE: "0151 3"} == {slot: entry.value for slot, entry in shown.items()}
+
+
+@pytest.mark.parametrize("change", [{"done": True}, {"status": TaskStatus.COMPLETED}])
+def test_rule_80_a_task_that_a_device_completes_without_saying_when_is_completed_now(office, change):
+    """In the tenant's zone, as every moment is kept; found by the fuzzer: it could not be stored at all."""
+    record = office.records.put(PHONE, Kind.TASKS, TaskDraft(value=Task(subject="s", **change)))
+    stored = office.records.get("t", record.id).value
+    assert (office.clock(), "Europe/Berlin") == (stored.completed_at, stored.completed_at.tzinfo.key)
 
 
 def test_leftovers_of_a_device_lie_on_top_too():

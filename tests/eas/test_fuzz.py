@@ -9,7 +9,7 @@ import logging
 
 import pytest
 
-from activesync_bridge.wbxml.codepages import AirSync, Tasks
+from activesync_bridge.wbxml.codepages import AirSync, ResolveRecipients, Tasks
 from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.reader import decode
 from activesync_bridge.wbxml.writer import encode
@@ -78,3 +78,14 @@ def test_a_date_at_the_end_of_the_calendar_fails_its_item_alone(phone, caplog, t
     assert found.keys() == {"odd", "sound"}
     assert found["odd"] in ("1", "6")
     assert "1" == found["sound"]
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00.000+14:00"])
+def test_free_and_busy_at_the_ends_of_the_calendar_is_a_malformed_request(phone, caplog, text):
+    """Found by the fuzzer: 503."""
+    handset: Phone = phone("16.1")
+    free = Element(ResolveRecipients.Availability, (Element(ResolveRecipients.StartTime, text),))
+    parts = (Element(ResolveRecipients.To, "anna"), Element(ResolveRecipients.Options, (free,)))
+    with caplog.at_level(logging.ERROR):
+        answer = handset.post("ResolveRecipients", Element(ResolveRecipients.ResolveRecipients, parts))
+    assert ("5", []) == (answer.text_of(ResolveRecipients.Status), caplog.records)

@@ -105,7 +105,7 @@ class Makings:
             return [
                 E(Contacts.FirstName, mark),
                 E(Contacts.LastName, self.word()),
-                E(Contacts.BusinessAddressCity, self.word()),
+                E(Contacts.HomeAddressCity, self.word()),
                 E(Contacts.MobilePhoneNumber, self.number()),
             ]
         if collection == "tasks":
@@ -145,7 +145,7 @@ class Makings:
     def edits(self, collection: str, shown: dict[int, Element], version: str, what: int, days: int) -> list[Element]:
         """A phone user's change of what is shown: one field, or two that belong together."""
         if collection == "contacts":
-            tags = (Contacts.LastName, Contacts.BusinessAddressCity, Contacts.MobilePhoneNumber, AirSyncBase.Body)
+            tags = (Contacts.LastName, Contacts.HomeAddressCity, Contacts.MobilePhoneNumber, AirSyncBase.Body)
             tag = tags[what % 4]
             if tag == AirSyncBase.Body:
                 return [_note(self.word())]

@@ -144,6 +144,7 @@ class Process:
         wiring.adopt(url, self.office)
         with quiet_logging():
             self._application = asgi.application(asgi.load_configuration(config))
+        wiring.forget(url)  # the application keeps it; the next process over this database gets one of its own
 
     def _commit(self, connection) -> None:
         if self._commits_left and connection.info.get("writing"):

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import OperationalError
 
-from radicale_onoffice.core.errors import Conflict
+from radicale_onoffice.core.errors import Conflict, Unavailable
 from radicale_onoffice.core.model import (
     FOREVER,
     Actor,
@@ -346,3 +347,20 @@ def test_deep_verify_finds_what_does_not_agree(store):
     found = " ".join(store.verify(deep=True))
     assert "etag" in found
     assert "its history at 1" in found
+
+
+def test_a_commit_that_fails_leaves_a_connection_that_is_as_lasting_as_before(sqlite_url):
+    """Of a transaction that need not last: the error is that of the commit, and the pool's connection waits for the disk again."""
+    store = open_store(sqlite_url)
+    store.migrate()
+
+    def full(_connection) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk full"))
+
+    sqlalchemy.event.listen(store.engine, "commit", full)
+    with pytest.raises(Unavailable, match="disk full"), store.writing(lasting=False) as tx:
+        tx.save_tenant(Tenant(name="t"))
+    sqlalchemy.event.remove(store.engine, "commit", full)
+    with store.engine.connect() as connection:
+        assert 2 == connection.exec_driver_sql("PRAGMA synchronous").scalar_one()  # FULL
+    store.close()
