@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from radicale_onoffice import turns
+from radicale_onoffice.storage import Storage
 from radicale_onoffice.turns import Turns
 from radicale_onoffice.workers import Pool
 
@@ -155,3 +156,22 @@ def test_who_has_gone_is_not_answered():
         return await pool.run(pow, 2, 5)
 
     assert 32 == asyncio.run(ask())
+
+
+def test_who_waits_for_a_writer_lets_others_compute(make, server):
+    """A writer that waits for the CRM has no turn; whoever wants the same user's lock must not wait for it with the only one."""
+    storage, one_turn, course = Storage(server.configuration), make(), Course()
+
+    def writer(name: str) -> None:
+        with storage.acquire_lock("w", "anna"):
+            course.note(f"{name} writes")
+            with turns.given_up():
+                course.wait_for("somebody reads")
+        course.note(f"{name} is done")
+
+    one_turn.run(lambda: writer("first"))
+    course.wait_for("first writes")
+    one_turn.run(lambda: writer("second"))
+    one_turn.run(lambda: course.note("somebody reads"))
+    course.wait_for("first is done")
+    course.wait_for("second is done")

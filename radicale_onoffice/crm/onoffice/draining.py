@@ -8,7 +8,7 @@ has, a new one stays here alone until then. A write whose device was never answe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -50,12 +50,18 @@ class Drain:
 
     def __call__(self, tenant: str) -> Drained:
         """Do what can be done now. Raises UpstreamDown when onOffice does not answer; what is left is done another time."""
-        drained, blocked = Drained(), set[str]()
-        connection = self._crm.connections.to(tenant)
         waiting = [one for one in self._errands.all(tenant) if one.state is not ErrandState.REFUSED]
+        connection = self._crm.connections.to(tenant)
         if connection is None or not waiting or not self._holds_lease(tenant):
-            drained.left = len(waiting)
-            return drained
+            return Drained(left=len(waiting))
+        try:
+            return self._all(connection, tenant, waiting)
+        finally:
+            with self._store.writing() as tx:
+                tx.end_lease(f"errands {tenant}", self._holder)
+
+    def _all(self, connection: Connection, tenant: str, waiting: Sequence[Errand]) -> Drained:
+        drained, blocked = Drained(), set[str]()
         for errand in waiting:
             if errand.record_id in blocked or not self._holds_lease(tenant):
                 drained.left += 1
@@ -64,8 +70,8 @@ class Drain:
                 state = self._one(connection, errand)
             drained.done += state is None
             drained.refused += state is ErrandState.REFUSED
-            drained.left += state in (ErrandState.SENT, ErrandState.WAITING)
             if state in (ErrandState.SENT, ErrandState.WAITING):
+                drained.left += 1
                 blocked.add(errand.record_id)
         return drained
 
