@@ -11,6 +11,7 @@ from radicale_onoffice import __version__, asgi, demo, doctor, manual, serving
 from radicale_onoffice.admin.accounts import maintenance, tenants, users
 from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, opened, out, print_json, show
 from radicale_onoffice.admin.devices import devices
+from radicale_onoffice.admin.errands import errands
 from radicale_onoffice.admin.mirror import mirror
 from radicale_onoffice.admin.records import export_files, import_files, records
 
@@ -22,6 +23,7 @@ app.add_typer(tenants, name="tenant")
 app.add_typer(maintenance, name="maintenance")
 app.add_typer(records, name="record")
 app.add_typer(devices, name="device")
+app.add_typer(errands, name="errand")
 app.add_typer(mirror, name="mirror")
 app.command("import")(import_files)
 app.command("export")(export_files)

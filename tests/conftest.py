@@ -81,24 +81,24 @@ def cheap_hasher():
 
 
 @pytest.fixture
-def make_office(request, sqlite_url, clock, cheap_hasher):
+def make_office(sqlite_url, clock, cheap_hasher):
     """An Office of tenant "t" with the users "anna" and "bert", password "secret" each.
 
     ``crm="onoffice"`` (or ONOFFICE_TEST_CRM=onoffice for all tests) gives one whose CRM is an emulated onOffice of its own.
     """
     made = []
 
-    def make(policy: Policy | None = None, url: str = sqlite_url, crm: str = CRM):
+    def make(policy: Policy | None = None, url: str = sqlite_url, crm: str = CRM, **switches):
         store = open_store(url)
         store.migrate()
-        emulated = emulation.Emulated(store, clock) if crm == "onoffice" else None
+        emulated = emulation.Emulated(store, clock, **switches) if crm == "onoffice" else None
         connections = emulated.connections if emulated else None
         office = wiring.assemble(
             store, policy=policy or Policy(), default_tenant="t", clock=clock, hasher=cheap_hasher, connections=connections
         )
         made.append(office)
         if emulated is not None:
-            request.addfinalizer(emulated.close)
+            make.emulations.append(emulated)
         with store.writing() as tx:
             tx.save_tenant(Tenant(name="t"))
             if emulated is not None:
@@ -107,7 +107,10 @@ def make_office(request, sqlite_url, clock, cheap_hasher):
             office.accounts.save_user(User(identity=Identity("t", name)), "secret", "test")
         return office
 
+    make.emulations = []
     yield make
+    for emulated in make.emulations:
+        emulated.close()
     for office in made:
         office.store.close()
 

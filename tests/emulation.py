@@ -15,6 +15,8 @@ from radicale_onoffice.crm.onoffice.protocol import Credentials
 from radicale_onoffice.crm.onoffice.tenants import Access
 from tests.emulator import SECRET, TOKEN, Emulator
 
+TYPES = {"termin": "Termin", "besichtigung": "Besichtigung", "buero": "Bürotermin"}
+GROUPS = ("sales",)  # which tests name without having a user in them
 HOST = "https://{}.example/api/stable/api.php"
 
 
@@ -30,6 +32,7 @@ class Emulated:
     def give_account(self, tx: Transaction, tenant: str) -> Emulator:
         """An account for a tenant."""
         self.emulators[tenant] = Emulator(clock=self._clock, switches=self._switches)
+        self.emulators[tenant].control.set_types("Termin", TYPES)
         tenants.save_access(tx, tenant, Access(url=HOST.format(tenant)))
         return self.emulators[tenant]
 
@@ -60,7 +63,7 @@ class Emulated:
             if user.identity.user not in known:
                 known[user.identity.user] = control.add_user(user.identity.user)
         groups = {row["name"] for row in control.rows("group")}
-        for name in sorted({group for user in users for group in user.groups} - groups):
+        for name in sorted({*GROUPS, *(group for user in users for group in user.groups)} - groups):
             control.add_group(name, [known[user.identity.user] for user in users if name in user.groups])
         return survey.survey(client, access, zone, deadline)
 

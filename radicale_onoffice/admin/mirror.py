@@ -55,6 +55,8 @@ def connect(
     secret_env: SecretEnv = None,
     language: Annotated[str | None, typer.Option(help="Language of types: de, en, it")] = None,
     task_type: Annotated[str | None, typer.Option(help="Type (Art) of tasks made on a device, for accounts that demand one")] = None,
+    task_private: Annotated[bool | None, typer.Option("--task-private/--no-task-private", help="The account takes Privat of tasks")] = None,
+    one_entry: Annotated[bool | None, typer.Option("--one-entry/--several-entries", help="The account takes one number a call")] = None,
 ) -> None:
     """Give a tenant its onOffice account, or change what is said of it. Kept is where token and secret lie, not what they are."""
     with opened(config) as office:
@@ -69,6 +71,8 @@ def connect(
             url=before.url if url is None else url,
             language=before.language if language is None else language,
             task_type=before.task_type if task_type is None else task_type,
+            task_private_writable=before.task_private_writable if task_private is None else task_private,
+            one_entry_a_call=before.one_entry_a_call if one_entry is None else one_entry,
             token_at=_place("token", token_file, token_env, known.token_at if known else None),
             secret_at=_place("secret", secret_file, secret_env, known.secret_at if known else None),
         )

@@ -12,6 +12,7 @@ from radicale_onoffice.crm.onoffice.client import Client, Patience, pool
 from radicale_onoffice.crm.onoffice.protocol import Credentials
 from radicale_onoffice.crm.onoffice.survey import survey
 from radicale_onoffice.crm.onoffice.tenants import Access
+from tests.crm.desks import Desk
 from tests.emulator import SECRET, TOKEN, Emulator
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -79,6 +80,17 @@ def onoffice(clock):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def desk(make_office, clock):
+    """Make a desk over an emulated onOffice with these switches."""
+
+    def make(policy=None, **switches) -> Desk:
+        office = make_office(policy, crm="onoffice", **switches)
+        return Desk(office, make_office.emulations[-1], clock)
+
+    return make
 
 
 @pytest.fixture

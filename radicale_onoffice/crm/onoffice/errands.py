@@ -57,6 +57,13 @@ class Errands:
         with self._store.writing() as tx:
             tx.remove_errand(errand.number)
 
+    def withdraw_refused(self, tenant: str, record_id: str) -> None:
+        """Forget that a record was refused once, because onOffice has it now."""
+        with self._store.reading() as tx:
+            found = [one for one in tx.errands(tenant, record_id) if one.state is ErrandState.REFUSED and one.before is None]
+        for errand in found:
+            self.forget(errand)
+
     def all(self, tenant: str) -> list[Errand]:
         """All errands of a tenant, by number."""
         with self._store.reading() as tx:

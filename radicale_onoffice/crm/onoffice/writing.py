@@ -218,6 +218,7 @@ class OnOffice:
     def _reported(self, taken: Taken, errand: Errand) -> Held:
         if taken.refused:
             self.errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
+        self.errands.withdraw_refused(errand.actor.identity.tenant, errand.record_id)
         return _held(taken, errand)
 
     # ---------------------------------------------------------------- a removal
