@@ -23,9 +23,11 @@ LATE = timedelta(minutes=10)  # ... and at least this
 def findings(store: Store, poll_seconds: int) -> Iterator[Finding]:
     """All findings about all tenants that have an account."""
     with store.reading() as tx:
-        names = mirrors.connected(tx)
-    if not names:
-        yield Finding("onOffice", NOTE, "no tenant has an account there", "radicale-onoffice tenant connect NAME")
+        names, alone = mirrors.connected(tx), [one.name for one in tx.tenants() if tenants.access(tx, one.name) is None]
+    for name in alone:
+        yield Finding(
+            "onOffice", NOTE, f"{name} has no account there; its records are kept here alone", f"radicale-onoffice tenant connect {name}"
+        )
     with closing(Connections(store, wiring.open_client, wiring.utc_now)) as connections:
         for name in names:
             connection = connections.to(name)
@@ -111,8 +113,8 @@ def _errands(name: str, state: mirrors.State) -> Iterator[Finding]:
     if waiting:
         yield Finding("errands", NOTE, f"{name}: {waiting} changes wait to be sent", "`serve` sends them as soon as onOffice answers.")
     if state.errands[ErrandState.REFUSED]:
-        refused = f"{name}: onOffice refused {state.errands[ErrandState.REFUSED]} changes"
-        yield Finding("errands", BAD, refused, "radicale-onoffice errand list tells why; then `errand retry` or `errand drop`.")
+        refused = f"{name}: onOffice refused {state.errands[ErrandState.REFUSED]} changes that devices think done"
+        yield Finding("errands", BAD, refused, "radicale-onoffice errand list; then `errand retry` or `errand drop`")
 
 
 def _words(age: timedelta) -> str:

@@ -87,7 +87,11 @@ def drop(
 def send(config: Config, tenant: TenantName = None) -> None:
     """Send what waits now. Status 1 if anything is left or was refused."""
     with opened(config) as office:
-        found = drain_of(office)(tenant or office.default_tenant)
+        queue, name = drain_of(office), tenant or office.default_tenant
+        try:
+            found = queue(name)
+        finally:
+            queue.release(name)  # or the server would not send for as long as a lease lives
         out.print(f"{found.done} done, {found.refused} refused, {found.left} left.")
     if found.refused or found.left:
         raise typer.Exit(1)
