@@ -14,10 +14,9 @@ CHANNELS = "about another channel than this one"
 EAS = "of the ActiveSync face"
 NOT_HERE = {
     **dict.fromkeys((6, 10, 96, 97), ADVICE),
-    **dict.fromkeys((39, 59, 63, 66, 73, 82), LIVE),
+    **dict.fromkeys((59, 63, 66, 82), LIVE),
     **dict.fromkeys((51, 95, 98, 104), PHONES),
     **dict.fromkeys((100, 101, 102, 103, 105), CHANNELS),
-    15: EAS,
 }
 OPTIONS_NOT_HERE = {16: EAS}  # of table U
 RULE = re.compile(r"[Rr]ules? ((?:\d+(?:, | and |, and )?)+)")

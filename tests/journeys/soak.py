@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
     options = parser.parse_args()
     end, number = time.monotonic() + options.minutes * 60, 0
-    environment = os.environ | {"CONVERGENCE_EXAMPLES": str(EXAMPLES)}
+    environment = os.environ | {"CONVERGENCE_EXAMPLES": str(EXAMPLES), "CONVERGENCE_SAME": "0", "CONVERGENCE_SHRINK": "1"}
     while time.monotonic() < end:
         seed = options.seed + number
         for words in commands(number, seed):
