@@ -170,6 +170,9 @@ def _told(data: Element, had: Span | None, component: Component, context: Contex
     if data.first(Calendar.AllDayEvent) is None:
         is_day = was_day and not (first and context.ghosting.deletes(Calendar.AllDayEvent))
     if not first and not last and is_day == was_day:
+        begins_to_recur = timing(context).recurring and not recurs(component)
+        if begins_to_recur and had is not None and isinstance(had[0], datetime) and had[0].tzinfo == times.UTC_ZONE:
+            return _moments("", "", had, component, context)  # what recurs needs a zone to recur in
         return None
     if had is None and not first:
         return None

@@ -489,3 +489,12 @@ def test_a_series_that_moves_to_another_zone_moves_its_lines():
     assert "DTSTART;TZID=America/New_York:20260401T100000" in after
     assert "EXDATE;TZID=America/New_York:20260408T100000" in after
     assert "BEGIN:VTIMEZONE\r\nTZID:America/New_York" in after
+
+
+@pytest.mark.parametrize("end", ["", "DTEND:20260401T080000Z\r\n", "DURATION:PT0S\r\n"])
+def test_an_event_in_utc_that_begins_to_recur_gets_a_zone_to_recur_in(end):
+    """Also where a 16.x client sends the Recurrence alone, and whatever its length."""
+    text = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260401T070000Z\r\n{end}END:VEVENT\r\nEND:VCALENDAR\r\n"
+    after = change(text, NEW, FIELDS["RRULE"](NEW))
+    assert "DTSTART;TZID=Europe/Berlin:20260401T090000" in after
+    assert "RRULE:" in after
