@@ -37,6 +37,7 @@ from radicale_onoffice.core.model import Base, Kind, Record
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
+UNBOUNDED = 1 << 30  # steps: more than any plan has
 TAGS: Mapping[str, int] = {"Change": AirSync.Change, "Delete": AirSync.Delete}
 # What a client is told of a command that the core refuses
 REFUSALS: Mapping[type[OfficeError], str] = {

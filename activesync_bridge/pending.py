@@ -9,8 +9,6 @@ from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.model import Device, Identity, Kind
 from radicale_onoffice.core.office import Office
 
-UNBOUNDED = 1 << 30
-
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -34,7 +32,7 @@ def pending(office: Office, device: Device) -> dict[str, int | None]:
             continue
         known = state.current
         try:
-            found[kind.value] = len(exchange.plan(View(office, device.identity), kind, known, known.scope, room=UNBOUNDED).steps)
+            found[kind.value] = len(exchange.plan(View(office, device.identity), kind, known, known.scope, room=exchange.UNBOUNDED).steps)
         except CursorInvalid:
             found[kind.value] = None
     return found

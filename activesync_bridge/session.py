@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from activesync_bridge.request import Request
 from activesync_bridge.versions import Version
 from activesync_bridge.wbxml.element import Element
-from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Actor, Device, Face, Identity, Kind
 from radicale_onoffice.core.office import Office
@@ -66,13 +64,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing to tell yet: answer again when one of ``kinds`` has moved behind its cursor or the folders changed, else after ``seconds``.
+    """Nothing to tell yet: when something that concerns the user changes, else after ``seconds``, the server calls the command's ``resume``.
 
-    ``kinds`` maps to (scope, cursor) per collection; the server then calls the command's ``resume`` with what was ``asked``.
+    ``asked`` is what it is then called with.
     """
 
     seconds: int
-    watched: Sequence[tuple[Kind, str, Cursor]]
     asked: object
     idle: Element | None = None  # the answer if the wait ends without another look, because a newer request came
 

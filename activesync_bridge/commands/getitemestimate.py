@@ -19,7 +19,6 @@ from radicale_onoffice.core.folders import offered_kinds
 SUCCESS, BAD_COLLECTION, NOT_PRIMED, BAD_KEY = "1", "2", "3", "4"  # [MS-ASCMD] 2.2.3.177.7
 BAD_FILTER = str(Common.SERVER_ERROR.value)  # R3009 ff.; before 14.0 there are no such numbers
 MOST_COLLECTIONS = 1000  # R5647: more are answered with status 103
-UNBOUNDED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _estimate(session: Session, asked: Asked) -> tuple[str, int]:
     sticky = Sticky.from_json(stored.options)
     try:
         scope = scope_of(kind, sticky.filter if asked.filter is None else asked.filter)
-        return SUCCESS, len(exchange.plan(session, kind, opened.generation, scope, room=UNBOUNDED).steps)
+        return SUCCESS, len(exchange.plan(session, kind, opened.generation, scope, room=exchange.UNBOUNDED).steps)
     except BadRequest:
         return (BAD_FILTER if session.version >= Version.V14_0 else BAD_COLLECTION), 0
     except CursorInvalid:

@@ -88,24 +88,19 @@ def resume(session: Session, asked: object, *, may_wait: bool) -> Answer:
     if any(one not in offered and one not in MAIL_FOLDERS for one in asked.folders) or not foldersync.is_current(session):
         return _answer_with(HIERARCHY)
     changed: list[str] = []
-    watched: list[tuple[Kind, str, Cursor]] = []
     for folder in asked.folders:
         if folder in offered:
             kind = offered[folder]
             news = _news(session, kind)
-            if news is None:
-                continue
-            scope, cursor, is_pending = news
-            watched.append((kind, scope, cursor))
-            if is_pending and session.announced.may_tell(session.identity, session.device.id, kind, cursor):
+            if news is not None and session.announced.may_tell(session.identity, session.device.id, kind, news):
                 changed.append(folder)
     if changed:
         return _answer_with(CHANGES, Element(Ping.Folders, tuple(Element(Ping.Folder, one) for one in changed)))
-    return Waiting(asked.heartbeat, watched, asked, idle=_answer_with(NOTHING)) if may_wait else _answer_with(NOTHING)
+    return Waiting(asked.heartbeat, asked, idle=_answer_with(NOTHING)) if may_wait else _answer_with(NOTHING)
 
 
-def _news(session: Session, kind: Kind) -> tuple[str, Cursor, bool] | None:
-    """Scope and newest position of a folder, and whether the device lacks something; None for one that was never synchronised.
+def _news(session: Session, kind: Kind) -> Cursor | None:
+    """The newest position of a folder if the device lacks something of it; None if not, and for one that was never synchronised.
 
     Android pings before the first Sync, iOS folders that it does not synchronise: there is nothing to tell of them.
     """
@@ -115,11 +110,11 @@ def _news(session: Session, kind: Kind) -> tuple[str, Cursor, bool] | None:
     scope = stored.current.scope
     newest = session.office.feeds.cursor(session.identity, kind, scope)
     if newest == stored.current.cursor and stored.current.move is None:
-        return scope, newest, False
+        return None
     try:
-        return scope, newest, bool(exchange.plan(session, kind, stored.current, scope, room=1).steps)
+        return newest if exchange.plan(session, kind, stored.current, scope, room=1).steps else None
     except CursorInvalid:
-        return scope, newest, True  # a Sync will tell the device to begin anew
+        return newest  # a Sync will tell the device to begin anew
 
 
 def _answer_with(status: str, *more: Element) -> Element:

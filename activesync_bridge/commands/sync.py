@@ -21,7 +21,6 @@ from activesync_bridge.wbxml.codepages import AirSync
 from activesync_bridge.wbxml.element import Element, Encoded
 from activesync_bridge.wbxml.writer import encode, encode_children
 from radicale_onoffice.core.errors import BadRequest, Conflict, CursorInvalid, GateClosed
-from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.folders import offered_kinds
 from radicale_onoffice.core.model import Device, Kind
 from radicale_onoffice.core.ports import Transaction
@@ -32,11 +31,10 @@ MAIL_KEY = "1"  # mail folders are empty for ever: their one key says it all
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one collection has to say: its encoded Collection elements, ``sent`` commands of the server, and what to wait for."""
+    """What one collection has to say: its encoded Collection elements, and how many ``sent`` commands of the server are in them."""
 
     content: Encoded | None = None
     sent: int = 0
-    watched: tuple[Kind, str, Cursor] | None = None
 
 
 def handle(session: Session, body: Element | None) -> Answer:
@@ -76,9 +74,8 @@ def _answer(session: Session, request: SyncRequest, *, may_wait: bool) -> Answer
     if content:
         joined = Encoded(b"".join(one.data for one in content))
         return Element(AirSync.Sync, (Element(AirSync.Collections, joined),))
-    watched = [part.watched for part in parts if part.watched is not None]
     if request.wait and may_wait:
-        return Waiting(request.wait, watched, request)
+        return Waiting(request.wait, request)
     return None  # R667: no changes, no body
 
 
@@ -194,8 +191,7 @@ def _current(session: Session, kind: Kind, request: CollectionRequest, stored: S
         after, more, steps = planned.after, planned.more, gone_for_good(session, kind, planned.steps)
     if not (request.commands or steps or more):
         _settle(session, kind, stored, opened, after, sticky)
-        cursor = after.cursor if after.cursor is not None else session.office.feeds.cursor(session.identity, kind, scope)
-        return Part(watched=(kind, scope, cursor))
+        return Part()
     commands, left_out = sender.commands(steps)
     after = sync_state.told(sync_state.without(after, left_out), sender.changes)
     state = sync_state.advanced(stored, before, after, request.digest, sticky.to_json())
