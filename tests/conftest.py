@@ -91,14 +91,14 @@ def make_office(sqlite_url, clock, cheap_hasher):
     def make(policy: Policy | None = None, url: str = sqlite_url, crm: str = CRM, **switches):
         store = open_store(url)
         store.migrate()
-        emulated = emulation.Emulated(store, clock, **switches) if crm == "onoffice" else None
+        emulated = make.emulated.get(url) if crm == "onoffice" else None
+        if crm == "onoffice" and emulated is None:
+            emulated = make.emulated[url] = emulation.Emulated(store, clock, **switches)
         connections = emulated.connections if emulated else None
         office = wiring.assemble(
             store, policy=policy or Policy(), default_tenant="t", clock=clock, hasher=cheap_hasher, connections=connections
         )
         made.append(office)
-        if emulated is not None:
-            make.emulations.append(emulated)
         with store.writing() as tx:
             tx.save_tenant(Tenant(name="t"))
             if emulated is not None:
@@ -107,9 +107,9 @@ def make_office(sqlite_url, clock, cheap_hasher):
             office.accounts.save_user(User(identity=Identity("t", name)), "secret", "test")
         return office
 
-    make.emulations = []
+    make.emulated = {}  # by the URL of the database: its links are to this emulator's records
     yield make
-    for emulated in make.emulations:
+    for emulated in make.emulated.values():
         emulated.close()
     for office in made:
         office.store.close()

@@ -30,7 +30,9 @@ class Emulated:
         self.connections = Connections(store, self._open, clock, surveyor=self._survey, again=timedelta(0))
 
     def give_account(self, tx: Transaction, tenant: str) -> Emulator:
-        """An account for a tenant."""
+        """An account for a tenant; one that it has stays."""
+        if tenant in self.emulators:
+            return self.emulators[tenant]
         self.emulators[tenant] = Emulator(clock=self._clock, switches=self._switches)
         self.emulators[tenant].control.set_types("Termin", TYPES)
         tenants.save_access(tx, tenant, Access(url=HOST.format(tenant)))

@@ -88,7 +88,8 @@ def desk(make_office, clock):
 
     def make(policy=None, **switches) -> Desk:
         office = make_office(policy, crm="onoffice", **switches)
-        return Desk(office, make_office.emulations[-1], clock)
+        (emulated,) = make_office.emulated.values()
+        return Desk(office, emulated, clock)
 
     return make
 

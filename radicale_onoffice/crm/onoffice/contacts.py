@@ -254,8 +254,11 @@ def create(value: Contact, account: Account) -> Action:
 
 
 def _first_entries(entries: Sequence[Entry]) -> list[Entry]:
-    """One of each type, the default ones before others: a default must be among those that are given."""
-    return list({_key(entry): entry for entry in sorted(entries, key=lambda one: one.default)}.values())
+    """One of each type, the default one or else the first: a default must be among those that are given."""
+    chosen: dict[str, Entry] = {}
+    for entry in sorted(entries, key=lambda one: not one.default):
+        chosen.setdefault(_key(entry), entry)
+    return [entry for entry in entries if chosen[_key(entry)] is entry]
 
 
 def after_create(record_id: str, value: Contact, account: Account) -> list[Action]:
