@@ -24,7 +24,7 @@ test: system-packages check
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict radicale_onoffice/core radicale_onoffice/formats radicale_onoffice/crm activesync_bridge/wbxml activesync_bridge/items activesync_bridge/commands
+	$(BIN)/mypy --strict radicale_onoffice/core radicale_onoffice/formats radicale_onoffice/crm radicale_onoffice/pages activesync_bridge/wbxml activesync_bridge/items activesync_bridge/commands
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))

@@ -11,7 +11,6 @@ import logging
 import secrets
 import threading
 from contextvars import ContextVar
-from http.cookies import CookieError, SimpleCookie
 
 from radicale import auth as radicale_auth
 from radicale import log as radicale_log
@@ -21,10 +20,10 @@ from radicale_onoffice import answers, errors, options, turns, wiring
 from radicale_onoffice.core.accounts import Accounts, Origin
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face
+from radicale_onoffice.pages.exchange import SESSION_COOKIE, read_cookies
 
 logger = logging.getLogger(__name__)
 
-COOKIE = "onoffice_session"
 BACKEND_DOWN = 60  # seconds until a client is to try again
 _user_agent: ContextVar[str] = ContextVar("user_agent", default="")
 
@@ -44,7 +43,7 @@ class Auth(radicale_auth.BaseAuth):
         # Sanitised as the host does it afterwards: a cookie must not open a DAV path by way of "/.web/../".
         if not (sanitize_path(environ.get("PATH_INFO", "")) + "/").startswith("/.web/"):
             return ()
-        session = self._accounts.page_session(session_token(environ))
+        session = self._accounts.page_session(read_cookies(environ.get("HTTP_COOKIE", "")).get(SESSION_COOKIE, ""))
         return (self._accounts.login_name(session.identity), self._session_word) if session else ()
 
     def _login_ext(self, login, password, context):
@@ -111,12 +110,3 @@ def load_backend(name: str, configuration):
         raise ValueError(f"onoffice_password_backend must be local or one of {known}, not {name!r}")
     module = __import__(f"radicale.auth.{name}", fromlist=["Auth"])
     return module.Auth(configuration)
-
-
-def session_token(environ) -> str:
-    """The session cookie of a request, "" if there is none."""
-    try:
-        morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return morsel.value if morsel else ""

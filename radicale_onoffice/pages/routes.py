@@ -1,0 +1,37 @@
+"""Which view answers which path, in one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from starlette.routing import compile_path
+
+from radicale_onoffice.pages import sign_in, sync
+from radicale_onoffice.pages.exchange import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method, a path with ``{names}`` of one segment each, and the view, which gets the visit and the names.
+
+    A view that is not public is only called for who is signed in, and for a POST only with the session's token.
+    """
+
+    method: str
+    path: str
+    view: Callable[..., Answer]
+    is_public: bool = False
+    regex: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "regex", compile_path(self.path)[0])
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", sync.show),
+    Route("POST", "/unlock", sync.unlock),
+    Route("POST", "/sign-in", sign_in.enter, is_public=True),
+    Route("POST", "/sign-out", sign_in.leave),
+)

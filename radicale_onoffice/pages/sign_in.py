@@ -1,0 +1,45 @@
+"""Signing in and out. The pages' door has its own limit of attempts, apart from the sync lock (rule 87)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.errors import SignInRefused
+from radicale_onoffice.core.model import Door
+from radicale_onoffice.pages.exchange import SESSION_COOKIE, Answer
+
+if TYPE_CHECKING:
+    from radicale_onoffice.pages.site import Visit
+
+
+def enter(visit: Visit) -> Answer:
+    """Sign in with the sync login, and go on to the page that was wanted; always with a new session."""
+    request, form = visit.request, visit.form
+    origin = Origin(address=request.address, face="page", device=request.user_agent)
+    wanted = form.one("wanted", "/")
+    try:
+        user = visit.office.accounts.sign_in(
+            form.one("login"), form.one("password"), origin, door=Door.PAGE, verify=visit.site.setup.verify
+        )
+    except SignInRefused:
+        return visit.page("sign_in.html", HTTPStatus.FORBIDDEN, failed=True, wanted=wanted)
+    if visit.session is not None:
+        visit.office.accounts.close_page_session(visit.session)
+    token = visit.office.accounts.open_page_session(user)
+    return _with_cookie(visit, token, visit.go(wanted if visit.site.has_page(wanted) else "/"))
+
+
+def leave(visit: Visit) -> Answer:
+    """End the session."""
+    assert visit.session is not None
+    visit.office.accounts.close_page_session(visit.session)
+    return _with_cookie(visit, "", visit.go("/"), "; Max-Age=0")
+
+
+def _with_cookie(visit: Visit, token: str, answer: Answer, life: str = "") -> Answer:
+    secure = "; Secure" if visit.request.is_https else ""
+    cookie = f"{SESSION_COOKIE}={token}; Path={visit.request.base}; HttpOnly; SameSite=Lax{life}{secure}"
+    return replace(answer, cookies=(*answer.cookies, cookie))
