@@ -34,8 +34,8 @@ def test_the_lock_holds_for_it(htpasswd):
 def test_the_page_asks_the_same_backend(htpasswd):
     """One password for both doors."""
     page = htpasswd.client(None)
-    assert 403 == page.post("/.web/login", data={"login": "anna", "password": "secret"}).status_code
-    assert 303 == page.post("/.web/login", data={"login": "anna", "password": "filed"}).status_code
+    assert 403 == page.post("/.web/sign-in", data={"login": "anna", "password": "secret"}).status_code
+    assert 303 == page.post("/.web/sign-in", data={"login": "anna", "password": "filed"}).status_code
 
 
 @pytest.mark.parametrize("name", ["none", "denyall", "nonsense", "radicale_onoffice.auth"])
