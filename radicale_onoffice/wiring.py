@@ -14,6 +14,7 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
@@ -143,7 +144,8 @@ def assemble(
         session_hours=session_hours,
     )
     records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
-    settings = Settings(store, clock, new_epoch)
+    settings, devices = Settings(store, clock, new_epoch), Devices(store, policy, clock)
+    administration = Administration(store=store, accounts=accounts, settings=settings, devices=devices, policy=policy, clock=clock)
     return Office(
         store=store,
         crm=crm,
@@ -154,9 +156,10 @@ def assemble(
         settings=settings,
         feeds=feeds,
         records=records,
-        devices=Devices(store, policy, clock),
+        devices=devices,
         directory=Directory(store, feeds, default_tenant),
         visits=visits,
+        administration=administration,
         overview=Overview(store, accounts, feeds, policy, clock),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
@@ -35,3 +36,4 @@ class Office:
     directory: Directory
     visits: Visits
     overview: Overview
+    administration: Administration
