@@ -337,6 +337,9 @@ class PageSession:
     created: datetime
     expires: datetime
     notice: str = ""  # shown once, on the next page
+    last_used: datetime | None = None  # to ten minutes
+    browser: str = ""
+    address: str = ""  # where it was opened from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +361,7 @@ class Face(StrEnum):
     EAS = "eas"
     CRM = "crm"  # the CRM itself: no gate, right or window applies
     ADMIN = "admin"  # the command line
+    PAGE = "page"  # a person on the pages: the CRM's own user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
