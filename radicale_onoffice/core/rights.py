@@ -70,6 +70,18 @@ def demand(tenant: Tenant, user: User, kind: Kind, right: Right, policy: Policy)
         raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
 
 
+def demand_in_the_crm(tenant: Tenant, user: User, kind: Kind, right: Right) -> None:
+    """Raise GateClosed or Refused unless the user may do this on a page, which stands for the CRM's own.
+
+    What the office closes holds there, too. The user's own switches and the direction of synchronisation are about devices.
+    """
+    closed = [gate for gate in closed_gates(tenant, user, kind) if gate not in (Gate.SWITCH, Gate.OTHER_CHANNEL)]
+    if closed:
+        raise GateClosed(kind, tuple(REASONS[gate] for gate in closed))
+    if not may(user, kind, right):
+        raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
+
+
 def principals(user: User) -> frozenset[str]:
     """What the user's records are found by: the user and the user's groups (rule 53)."""
     return frozenset({f"u:{user.identity.user}", *(f"g:{group}" for group in user.groups)})
