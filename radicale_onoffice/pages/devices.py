@@ -99,7 +99,7 @@ def act(visit: Visit, key: str, action: str) -> Answer:
     phone = _phone(visit, key)
     if action == "erase" and not confirms(phone.device, visit.form.one("typed")):
         return _ask(visit, phone, action, failed=True)
-    _action(action)(visit, phone.device)
+    _action(visit, action)(visit, phone.device)
     gone = action == "remove"
     return visit.go("/devices" if gone else f"/devices/{key}", f"device_done_{action}", name=phone.name)
 
@@ -123,7 +123,7 @@ def forget(visit: Visit, key: str) -> Answer:
 
 
 def _ask(visit: Visit, phone: Phone, action: str, *, failed: bool = False) -> Answer:
-    _action(action)
+    _action(visit, action)
     text, choices, typed = visit.text, None, None
     keys = [f"device_{action}_means"]
     if action == "wipe":
@@ -149,7 +149,7 @@ def _ask(visit: Visit, phone: Phone, action: str, *, failed: bool = False) -> An
 def _resync(visit: Visit, device: Device) -> None:
     folder = visit.form.one("folder")
     if folder and folder not in list(Kind):
-        raise BadRequest(f"There is no folder {folder[:20]!r}; there are {', '.join(Kind)}.")
+        raise BadRequest(visit.text("not_found"))
     visit.office.devices.resync(visit.identity, device.id, visit.by, folder or None)
 
 
@@ -178,9 +178,9 @@ ACTIONS: Mapping[str, Callable[[Visit, Device], None]] = {
 }
 
 
-def _action(word: str) -> Callable[[Visit, Device], None]:
+def _action(visit: Visit, word: str) -> Callable[[Visit, Device], None]:
     if word not in ACTIONS:
-        raise NotFound("This cannot be done to a device.")
+        raise NotFound(visit.text("not_found"))
     return ACTIONS[word]
 
 
@@ -194,11 +194,11 @@ def _phone(visit: Visit, key: str) -> Phone:
     for phone in _phones(visit):
         if phone.key == key:
             return phone
-    raise NotFound("You have no such device.")
+    raise NotFound(visit.text("no_such_device"))
 
 
 def _program(visit: Visit, key: str) -> clients.Visit:
     for one in visit.office.visits.of(visit.identity):
         if one.face is Face.DAV and key_of(one.face, one.client) == key:
             return one
-    raise NotFound("You have no such program.")
+    raise NotFound(visit.text("no_such_program"))
