@@ -10,19 +10,23 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
 from importlib.resources import files
+from typing import Protocol
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import jinja2
+from markupsafe import Markup
 
 from radicale_onoffice.core.accounts import Verify
 from radicale_onoffice.core.errors import BadRequest, Conflict, NotFound, OfficeError, Refused, Unavailable
 from radicale_onoffice.core.folders import Reader, reader
-from radicale_onoffice.core.model import Identity, PageSession
+from radicale_onoffice.core.model import Device, Identity, PageSession
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.pages.exchange import LANGUAGE_COOKIE, SESSION_COOKIE, Answer, Fields, Request
 from radicale_onoffice.pages.language import LANGUAGES, Voice, preferred
@@ -52,16 +56,46 @@ STATUS: tuple[tuple[type[OfficeError], HTTPStatus], ...] = (
     (BadRequest, HTTPStatus.BAD_REQUEST),
     (OfficeError, HTTPStatus.BAD_REQUEST),
 )
-NAVIGATION: Sequence[tuple[str, str]] = (("/", "my_sync"),)
+NAVIGATION: Sequence[tuple[str, str]] = (
+    ("/", "my_sync"),
+    ("/devices", "my_devices"),
+    ("/account", "account"),
+)
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class CrmState(Protocol):
+    """How the copy of a CRM elsewhere is."""
+
+    @property
+    def is_stale(self) -> bool:
+        """What is shown may be old."""
+
+    @property
+    def is_silent(self) -> bool:
+        """The CRM does not answer."""
+
+    @property
+    def since(self) -> datetime | None:
+        """Up to when everything is here; None: not once yet."""
+
+    @property
+    def queued(self) -> int:
+        """Changes that wait to be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What the configuration says about the pages: ``has_eas`` whether phones are served over ActiveSync beside DAV."""
+    """What the pages need beside the office.
+
+    ``has_eas``: phones are served over ActiveSync beside DAV. ``crm_state`` tells how the copy of a tenant's CRM is, None for one that is no
+    copy. ``pending`` counts what each folder of a phone does not have yet; None for one that it fetches anew.
+    """
 
     verify: Verify | None = None
     has_eas: bool = True
+    crm_state: Callable[[str], CrmState | None] = lambda _tenant: None
+    pending: Callable[[Device], Mapping[str, int | None]] = lambda _device: {}
 
 
 class Site:
@@ -116,7 +150,7 @@ class Site:
         if visit.request.method == "POST":
             return visit.message("expired", HTTPStatus.FORBIDDEN)
         status = HTTPStatus.OK if visit.request.path == "/" else HTTPStatus.FORBIDDEN
-        return visit.page("sign_in.html", status, failed=False, wanted=visit.request.path)
+        return visit.page("sign_in.html", status, failed=False, wanted=visit.here)
 
     @staticmethod
     def has_page(path: str) -> bool:
@@ -150,6 +184,10 @@ class Visit:
         self.chosen_language = request.query.one("language") if request.query.one("language") in LANGUAGES else ""
         kept = request.cookies.get(LANGUAGE_COOKIE, "")
         self.language = self.chosen_language or (kept if kept in LANGUAGES else preferred(request.accept_language))
+
+    def choose_language(self, language: str) -> None:
+        """Speak another language in this browser from the next page on."""
+        self.chosen_language = self.language = language
 
     @cached_property
     def session(self) -> PageSession | None:
@@ -188,6 +226,19 @@ class Visit:
         return here == path or (path != "/" and here.startswith(f"{path}/"))
 
     @property
+    def here(self) -> str:
+        """Path and query of this page, less the language."""
+        query = urlencode([(name, value) for name, values in self.request.query.items() if name != "language" for value in values])
+        return self.request.path + (f"?{query}" if query else "")
+
+    def in_language(self, code: str) -> str:
+        """The address of this page in another language; of the start page where this one only answers a form."""
+        if self.request.method != "GET":
+            return f"{self.request.base}/?language={code}"
+        query = self.here.removeprefix(self.request.path).removeprefix("?")
+        return f"?{query}&language={code}" if query else f"?language={code}"
+
+    @property
     def by(self) -> str:
         """The signed-in user, as audit lines name who did something."""
         return f"page {self.login}"
@@ -224,6 +275,30 @@ class Visit:
             self.office.accounts.notice(self.session, json.dumps({"key": notice, **values}))
         return Answer(status=HTTPStatus.SEE_OTHER, headers={"Location": f"{self.request.base}{path}"})
 
+    def ask(
+        self,
+        heading: Markup,
+        paragraphs: Sequence[Markup],
+        *,
+        action: str,
+        button: Markup,
+        back: str,
+        choices: Mapping[str, object] | None = None,
+        typed: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """A page that asks before ``action`` (a POST) is done.
+
+        ``choices`` is a list to choose from: ``name``, ``label`` and ``options`` (value, label); ``typed`` wants a word, its ``label``, and
+        what ``failed`` about the last one.
+        """
+        status = HTTPStatus.BAD_REQUEST if typed and typed["failed"] else HTTPStatus.OK
+        values = {"heading": heading, "paragraphs": paragraphs, "action": action, "button": button, "back": back}
+        return self.page("ask.html", status, **values, choices=choices, typed=typed)
+
+    def crm_state(self) -> CrmState | None:
+        """How the copy of the visitor's CRM is; None if there is none elsewhere."""
+        return self.site.setup.crm_state(self.identity.tenant)
+
     def message(self, key: str, status: HTTPStatus) -> Answer:
         """A page that says one thing."""
         return self.page("message.html", status, message=self.text(key))
@@ -231,7 +306,7 @@ class Visit:
     def failed(self, error: OfficeError) -> Answer:
         """The page for an error of the core, whose text says what to do."""
         status = next(status for kind, status in STATUS if isinstance(error, kind))
-        answer = self.page("message.html", status, message=str(error))
+        answer = self.page("message.html", status, message=self.text.reason(str(error)))
         if isinstance(error, Unavailable):
             return replace(answer, headers={"Retry-After": str(error.retry_after)})
         return answer
