@@ -14,15 +14,18 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.assignment import Assignments
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.overview import Overview
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
+from radicale_onoffice.core.visits import Visits
 from radicale_onoffice.crm.embedded import Embedded
 from radicale_onoffice.crm.onoffice.client import Client, pool
 from radicale_onoffice.crm.onoffice.connections import Connections
@@ -129,8 +132,10 @@ def assemble(
     crm: Crm = Embedded()
     if connections is not None:
         crm = OnOffice(store=store, connections=connections, records=lambda: records, policy=policy, clock=clock, waiting=turns.given_up)
+    visits = Visits(store, clock)
     accounts = Accounts(
         store=store,
+        visits=visits,
         policy=policy,
         clock=clock,
         hasher=hasher or Hasher(),
@@ -140,7 +145,8 @@ def assemble(
         session_hours=session_hours,
     )
     records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
-    settings = Settings(store, clock, new_epoch)
+    settings, devices = Settings(store, clock, new_epoch), Devices(store, policy, clock)
+    administration = Administration(store=store, accounts=accounts, settings=settings, devices=devices, policy=policy, clock=clock)
     return Office(
         store=store,
         crm=crm,
@@ -151,9 +157,12 @@ def assemble(
         settings=settings,
         feeds=feeds,
         records=records,
+        devices=devices,
         assignments=Assignments(store, records),
-        devices=Devices(store, policy, clock),
         directory=Directory(store, feeds, default_tenant),
+        visits=visits,
+        administration=administration,
+        overview=Overview(store, accounts, feeds, policy, clock),
     )
 
 
