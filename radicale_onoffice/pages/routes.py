@@ -32,8 +32,11 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", sync.show),
     Route("POST", "/unlock", sync.unlock),
+    Route("GET", "/contacts", contacts.show),
+    Route("POST", "/contacts/sync", contacts.flag),
     Route("GET", "/contacts/{contact}", contacts.show_contact),
     Route("POST", "/contacts/{contact}", contacts.assign),
+    Route("POST", "/contacts/{contact}/sync", contacts.flag_contact),
     Route("GET", "/contacts/{contact}/preview", contacts.preview),
     Route("GET", "/set-up", setup.show),
     Route("GET", "/set-up/{client}", setup.show_client),
