@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from radicale.web import BaseWeb
 
 from activesync_bridge.pending import pending
-from radicale_onoffice import mirrors, options, wiring
+from radicale_onoffice import mirrors, options, signing, wiring
 from radicale_onoffice.auth import backend_of
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.pages.exchange import MAX_FORM, Answer, Fields, Request, parse_fields, read_cookies
@@ -32,6 +32,7 @@ class Web(BaseWeb):
             has_eas=self.configuration.get("web", "activesync_enabled"),
             pending=partial(pending, office),
             crm_state=partial(crm_state, office, mirrors.late_after(self.configuration.get("storage", "onoffice_poll_seconds"))),
+            sign=signing.signer_of(self.configuration),
         )
         self._site = Site(office, setup)
         self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")

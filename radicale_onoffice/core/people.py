@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from radicale_onoffice.core import folders, rights, slots
+from radicale_onoffice.core.assignment import Wanted, filled_in
 from radicale_onoffice.core.bulk import BulkRecords
 from radicale_onoffice.core.contacts import display_name
-from radicale_onoffice.core.errors import BadRequest, NotFound
+from radicale_onoffice.core.errors import BadRequest, Conflict, NotFound, Refused
 from radicale_onoffice.core.folding import needles
 from radicale_onoffice.core.lists import Listed, Only
 from radicale_onoffice.core.model import Actor, AuditLine, Contact, Entry, Face, Identity, Kind, Record, Right, Slot, Value
@@ -53,6 +54,14 @@ class Card:
     contact: Contact
     is_synced: bool
     shown: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """A contact after its table was saved; ``lost`` are the entries that were to have a slot which another one has now (rule 24)."""
+
+    card: Card
+    lost: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +133,33 @@ class People:
         ``expect`` is the version that the page showed. Raises Conflict, NotFound, BadRequest, UpstreamDown, and Refused or GateClosed without
         the right to modify.
         """
+        return self.assign(identity, record_id, {entry_id: slot}, expect=expect).card
+
+    def assign(self, identity: Identity, record_id: str, wanted: Wanted, *, expect: int) -> Assigned:
+        """``give_slot`` for a whole table at once (``assignment.filled_in``); equal to what is stored writes nothing. Raises the same."""
         with self._store.reading() as tx:
             self._reader(tx, identity, Right.MODIFY)
-            _, contact = _demand_contact(tx.record(identity.tenant, record_id), record_id)
-        value = slots.give_slot(contact, entry_id, slot)
-        record = self._records.write(_actor(identity), Kind.CONTACTS, value, record_id=record_id, expect=expect)
-        return card_of(*_demand_contact(record, record_id), identity)
+            current, contact = _demand_contact(tx.record(identity.tenant, record_id), record_id)
+        if current.version != expect:
+            raise Conflict(expect, current.version)
+        table = filled_in(contact, wanted)
+        record = self._records.write(_actor(identity), Kind.CONTACTS, table.contact, record_id=record_id, expect=expect)
+        return Assigned(card=card_of(*_demand_contact(record, record_id), identity), lost=table.lost)
+
+    def seen(self, identity: Identity, record_id: str, version: int) -> Contact | None:
+        """The contact as of an earlier version, None if that is not kept; raises NotFound, and Refused or GateClosed like ``card``."""
+        self.card(identity, record_id)
+        values = (line.value for line in self._records.history(identity.tenant, record_id) if line.version == version)
+        return next((value for value in values if isinstance(value, Contact)), None)
+
+    def may_change(self, identity: Identity) -> bool:
+        """True if the user may set flags and slots."""
+        try:
+            with self._store.reading() as tx:
+                self._reader(tx, identity, Right.MODIFY)
+        except Refused:
+            return False
+        return True
 
     @staticmethod
     def _reader(tx: Transaction, identity: Identity, right: Right) -> folders.Reader:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.routing import compile_path
 
-from radicale_onoffice.pages import account, devices, sign_in, sync
+from radicale_onoffice.pages import account, contacts, devices, setup, sign_in, sync
 from radicale_onoffice.pages.exchange import Answer
 
 
@@ -53,6 +53,15 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/account/session", account.end_session),
     Route("POST", "/account/sessions", account.end_sessions),
     Route("POST", "/account/language", account.choose_language),
+    Route("GET", "/contacts", contacts.show),
+    Route("POST", "/contacts/sync", contacts.flag),
+    Route("GET", "/contacts/{contact}", contacts.show_contact),
+    Route("POST", "/contacts/{contact}", contacts.assign),
+    Route("POST", "/contacts/{contact}/sync", contacts.flag_contact),
+    Route("GET", "/contacts/{contact}/preview", contacts.preview),
+    Route("GET", "/set-up", setup.show),
+    Route("GET", "/set-up/{client}", setup.show_client),
+    Route("GET", "/set-up/profile/{profile}", setup.profile),
     Route("POST", "/sign-in", sign_in.enter, is_public=True),
     Route("POST", "/sign-out", sign_in.leave),
 )

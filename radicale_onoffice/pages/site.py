@@ -58,7 +58,9 @@ STATUS: tuple[tuple[type[OfficeError], HTTPStatus], ...] = (
 )
 NAVIGATION: Sequence[tuple[str, str]] = (
     ("/", "my_sync"),
+    ("/contacts", "my_contacts"),
     ("/devices", "my_devices"),
+    ("/set-up", "set_up"),
     ("/account", "account"),
 )
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -89,13 +91,15 @@ class Setup:
     """What the pages need beside the office.
 
     ``has_eas``: phones are served over ActiveSync beside DAV. ``crm_state`` tells how the copy of a tenant's CRM is, None for one that is no
-    copy. ``pending`` counts what each folder of a phone does not have yet; None for one that it fetches anew.
+    copy. ``pending`` counts what each folder of a phone does not have yet; None for one that it fetches anew. ``sign`` puts a signature around a
+    profile for Apple's devices.
     """
 
     verify: Verify | None = None
     has_eas: bool = True
     crm_state: Callable[[str], CrmState | None] = lambda _tenant: None
     pending: Callable[[Device], Mapping[str, int | None]] = lambda _device: {}
+    sign: Callable[[bytes], bytes] | None = None
 
 
 class Site:
@@ -157,7 +161,7 @@ class Site:
         """True if a GET of the path, which is below the pages' own, shows a page: where a sign-in may lead."""
         return find("GET", path) is not None
 
-    def render(self, name: str, **values: object) -> bytes:
+    def render(self, name: str, /, **values: object) -> bytes:
         """A template with its values."""
         return self._templates.get_template(name).render(**values).encode()
 
