@@ -14,14 +14,17 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.overview import Overview
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
+from radicale_onoffice.core.visits import Visits
 from radicale_onoffice.crm.embedded import Embedded
 from radicale_onoffice.crm.onoffice.client import Client, pool
 from radicale_onoffice.crm.onoffice.connections import Connections
@@ -128,8 +131,10 @@ def assemble(
     crm: Crm = Embedded()
     if connections is not None:
         crm = OnOffice(store=store, connections=connections, records=lambda: records, policy=policy, clock=clock, waiting=turns.given_up)
+    visits = Visits(store, clock)
     accounts = Accounts(
         store=store,
+        visits=visits,
         policy=policy,
         clock=clock,
         hasher=hasher or Hasher(),
@@ -139,7 +144,8 @@ def assemble(
         session_hours=session_hours,
     )
     records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
-    settings = Settings(store, clock, new_epoch)
+    settings, devices = Settings(store, clock, new_epoch), Devices(store, policy, clock)
+    administration = Administration(store=store, accounts=accounts, settings=settings, devices=devices, policy=policy, clock=clock)
     return Office(
         store=store,
         crm=crm,
@@ -150,8 +156,11 @@ def assemble(
         settings=settings,
         feeds=feeds,
         records=records,
-        devices=Devices(store, policy, clock),
+        devices=devices,
         directory=Directory(store, feeds, default_tenant),
+        visits=visits,
+        administration=administration,
+        overview=Overview(store, accounts, feeds, policy, clock),
     )
 
 

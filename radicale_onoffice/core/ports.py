@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from radicale_onoffice.core.lists import Lists
 from radicale_onoffice.core.model import (
     Actor,
     Attempts,
@@ -39,7 +40,7 @@ class Feed:
     ``seq`` is that of the newest entry, ``change`` the tenant's change number up to which it is refreshed, ``valid_until`` when
     time alone makes it stale (POSIX seconds), ``basis`` what else it was computed from (rights, groups, options): a different
     basis means computing it anew. ``epoch`` is new whenever old cursors must die. ``oldest`` is the lowest seq a cursor may
-    hold: below it, entries that are gone have been pruned.
+    hold: below it, entries that are gone have been pruned. ``live`` is how many records are offered.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Feed:
     valid_until: int
     basis: str
     oldest: int = 0
+    live: int = 0
 
 
 class Entry(NamedTuple):
@@ -111,7 +113,7 @@ class Summary(NamedTuple):
     recurring: bool
 
 
-class Transaction(Protocol):
+class Transaction(Lists, Protocol):
     """One unit of work. Everything read in it is of one moment; everything written becomes visible together, or not at all."""
 
     # ---- tenants, users, doors
@@ -144,7 +146,9 @@ class Transaction(Protocol):
     def page_session(self, token_digest: str) -> PageSession | None: ...
     def save_page_session(self, session: PageSession) -> None: ...
     def remove_page_session(self, token_digest: str) -> None: ...
-    def remove_page_sessions(self, identity: Identity) -> None: ...
+    def remove_page_sessions(self, identity: Identity, *, keep: str = "") -> int:
+        """End all of a user's sessions but the one with the digest ``keep``; how many that were."""
+
     def prune_page_sessions(self, now: datetime) -> None: ...
     def setting(self, key: str) -> str | None:
         """A value of the whole installation, e.g. "maintenance"."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import Row, and_, bindparam, delete, exists, select, update
 
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, Kind, PageSession, Tenant, User, UserState
 from radicale_onoffice.stores import tables
@@ -59,6 +59,7 @@ OF_A_USER = (
     tables.sync_states,
     tables.client_ids,
     tables.failures,
+    tables.visits,
 )
 
 
@@ -67,7 +68,7 @@ def _where(identity: Identity) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _user(*columns: Any) -> User:
+def user_from(*columns: Any) -> User:
     """The user in the columns of a row; every request reads it several times, and a row that differs in anything is another key."""
     tenant, login, password, changed, state, sync_right, switches, other_channels, rights, groups, admin, language = columns
     return User(
@@ -90,7 +91,24 @@ def _tenant(name: str, module: bool, timezone: str, region: str) -> Tenant:
     return Tenant(name=name, module=module, timezone=timezone, region=region)
 
 
-def _attempts(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
+def _session(row: Row[Any]) -> PageSession:
+    created, expires = from_micros(row.created), from_micros(row.expires)
+    assert created is not None
+    assert expires is not None
+    return PageSession(
+        token_digest=row.token_digest,
+        identity=Identity(row.tenant, row.login),
+        csrf=row.csrf,
+        created=created,
+        expires=expires,
+        notice=row.notice,
+        last_used=from_micros(row.last_used),
+        browser=row.browser,
+        address=row.address,
+    )
+
+
+def attempts_from(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
     """The attempts in the columns ATTEMPT; all of them are NULL if there were none."""
     if failures is None:
         return Attempts()
@@ -115,21 +133,21 @@ class AccountsPart(Part):
 
     def user(self, identity: Identity) -> User | None:
         row = self._connection.execute(USER, _where(identity)).one_or_none()
-        return _user(*row) if row else None
+        return user_from(*row) if row else None
 
     def account(self, identity: Identity) -> tuple[Tenant, User] | None:
         row = self._connection.execute(ACCOUNT, _where(identity)).one_or_none()
-        return (_tenant(*row[:4]), _user(*row[4:])) if row else None
+        return (_tenant(*row[:4]), user_from(*row[4:])) if row else None
 
     def visitor(self, identity: Identity, door: Door) -> tuple[tuple[Tenant, User] | None, Attempts]:
         row = self._connection.execute(VISITOR, {**_where(identity), "door": door.value}).one_or_none()
         if row is None:
             return None, self.attempts(identity, door)
-        return (_tenant(*row[4:8]), _user(*row[8:])), _attempts(*row[:4])
+        return (_tenant(*row[4:8]), user_from(*row[8:])), attempts_from(*row[:4])
 
     def users(self, tenant: str) -> Sequence[User]:
         rows = self._connection.execute(select(tables.users).where(tables.users.c.tenant == tenant).order_by(tables.users.c.login))
-        return [_user(*row) for row in rows]
+        return [user_from(*row) for row in rows]
 
     def save_user(self, user: User) -> None:
         row = {
@@ -159,13 +177,13 @@ class AccountsPart(Part):
 
     def attempts(self, identity: Identity, door: Door) -> Attempts:
         row = self._connection.execute(ATTEMPTS, {**_where(identity), "door": door.value}).one_or_none()
-        return _attempts(*row) if row else Attempts()
+        return attempts_from(*row) if row else Attempts()
 
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]:
         columns = tables.attempts.c
         mine = (columns.tenant == tenant, columns.door == door.value, columns.locked_at.is_not(None))
         query = select(columns.login, *ATTEMPT).where(*mine).order_by(columns.login)
-        return [(Identity(tenant, row.login), _attempts(*row[1:])) for row in self._connection.execute(query)]
+        return [(Identity(tenant, row.login), attempts_from(*row[1:])) for row in self._connection.execute(query)]
 
     def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
         row = {**_where(identity), "door": door.value, "failures": 1, "locked_at": None, "last_at": to_micros(at), "last_address": address}
@@ -176,7 +194,7 @@ class AccountsPart(Part):
             "last_address": statement.excluded.last_address,
         }
         statement = statement.on_conflict_do_update(index_elements=[*IDENTITY, "door"], set_=counted).returning(*ATTEMPT)
-        return _attempts(*self._connection.execute(statement, row).one())
+        return attempts_from(*self._connection.execute(statement, row).one())
 
     def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
         columns = tables.attempts.c
@@ -190,19 +208,25 @@ class AccountsPart(Part):
         self._connection.execute(delete(tables.attempts).where(*mine))
         return was_locked
 
+    def prune_attempts(self, strangers: int) -> None:
+        columns = tables.attempts.c
+        is_user = exists().where(tables.users.c.tenant == columns.tenant, tables.users.c.login == columns.login)
+        newest = select(columns.last_at).where(~is_user).order_by(columns.last_at.desc()).offset(strangers).limit(1)
+        oldest = self._connection.execute(newest).scalar_one_or_none()
+        if oldest is not None:
+            self._connection.execute(delete(tables.attempts).where(~is_user, columns.last_at <= oldest))
+
     # ------------------------------------------------------------------ pages
 
     def page_session(self, token_digest: str) -> PageSession | None:
-        row = self._connection.execute(
-            select(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest)
-        ).one_or_none()
-        if row is None:
-            return None
-        created, expires = from_micros(row.created), from_micros(row.expires)
-        assert created is not None
-        assert expires is not None
-        identity = Identity(row.tenant, row.login)
-        return PageSession(token_digest=token_digest, identity=identity, csrf=row.csrf, created=created, expires=expires, notice=row.notice)
+        found = select(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest)
+        row = self._connection.execute(found).one_or_none()
+        return _session(row) if row else None
+
+    def page_sessions(self, identity: Identity) -> Sequence[PageSession]:
+        columns = tables.page_sessions.c
+        mine = select(tables.page_sessions).where(columns.tenant == identity.tenant, columns.login == identity.user)
+        return [_session(row) for row in self._connection.execute(mine.order_by(columns.created.desc(), columns.token_digest))]
 
     def save_page_session(self, session: PageSession) -> None:
         row = {
@@ -212,15 +236,24 @@ class AccountsPart(Part):
             "created": to_micros(session.created),
             "expires": to_micros(session.expires),
             "notice": session.notice,
+            "last_used": to_micros(session.last_used),
+            "browser": session.browser,
+            "address": session.address,
         }
         self._save(tables.page_sessions, ("token_digest",), row)
 
     def remove_page_session(self, token_digest: str) -> None:
         self._connection.execute(delete(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest))
 
-    def remove_page_sessions(self, identity: Identity) -> None:
+    def change_page_session(self, token_digest: str, *, notice: str | None = None, last_used: datetime | None = None) -> None:
+        values = {"notice": notice, "last_used": to_micros(last_used)}
+        changed = {name: value for name, value in values.items() if value is not None}
+        self._connection.execute(update(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest).values(changed))
+
+    def remove_page_sessions(self, identity: Identity, *, keep: str = "") -> int:
         columns = tables.page_sessions.c
-        self._connection.execute(delete(tables.page_sessions).where(columns.tenant == identity.tenant, columns.login == identity.user))
+        mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.token_digest != keep)
+        return self._connection.execute(delete(tables.page_sessions).where(*mine)).rowcount
 
     def prune_page_sessions(self, now: datetime) -> None:
         self._connection.execute(delete(tables.page_sessions).where(tables.page_sessions.c.expires <= to_micros(now)))
