@@ -40,7 +40,7 @@ def connected(tx: Transaction) -> list[str]:
 
 
 class Mirrors:
-    """Makes and keeps them; a tenant whose account or zone changed gets a new one. For one thread."""
+    """Makes and keeps them; a tenant whose account or zone changed gets a new one. A tenant's is for one thread at a time."""
 
     def __init__(self, office: Office, crm: OnOffice, name: str):
         """``name`` is the holder of their leases."""

@@ -19,6 +19,7 @@ from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import ErrandState
 from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice.leases import Renewal
 from radicale_onoffice.crm.onoffice.memory import forget
 from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
 from radicale_onoffice.crm.onoffice.tenants import Access
@@ -118,9 +119,11 @@ def _chosen(office: Office, tenant: str | None) -> list[str]:
 
 @contextmanager
 def _pulling(office: Office) -> Iterator[mirrors.Mirrors]:
-    made = mirrors.Mirrors(office, _crm(office), mirrors.holder("command"))
+    holder = mirrors.holder("command")
+    made = mirrors.Mirrors(office, _crm(office), holder)
     try:
-        yield made
+        with Renewal(office.store, office.clock, holder):
+            yield made
     finally:
         made.release()
 
@@ -171,7 +174,7 @@ def _fill(office: Office, name: str, one: Mirror) -> None:
         done = one.turn(bar)
     if not done:
         fail(
-            f"Another process is pulling {name} now; `mirror status` tells how far it is. One that was killed is believed for five minutes."
+            f"Another process is pulling {name} now; `mirror status` tells how far it is. One that was killed is believed for half a minute."
         )
     with office.store.reading() as tx:
         counts = tx.counts(name)

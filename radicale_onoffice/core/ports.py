@@ -264,6 +264,9 @@ class Transaction(Protocol):
     def lease(self, name: str, holder: str, now: datetime, until: datetime) -> bool:
         """Take or renew a lease that nobody else holds at ``now``; True if it is the holder's until then."""
 
+    def renew_leases(self, holder: str, now: datetime, until: datetime) -> None:
+        """Renew all leases that are the holder's at ``now``."""
+
     def end_lease(self, name: str, holder: str) -> None: ...
     def add_errand(self, errand: Errand) -> int:
         """Keep a write that the CRM is to get; returns its number. Numbers grow."""

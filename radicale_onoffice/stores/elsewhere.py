@@ -99,6 +99,10 @@ class ElsewherePart(Part):
         self._connection.execute(taken)
         return self._connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar_one() == holder
 
+    def renew_leases(self, holder: str, now: datetime, until: datetime) -> None:
+        held = and_(leases.c.holder == holder, leases.c.until >= to_micros(now))
+        self._connection.execute(update(leases).where(held).values(until=to_micros(until)))
+
     def end_lease(self, name: str, holder: str) -> None:
         self._connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
 

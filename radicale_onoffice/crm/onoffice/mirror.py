@@ -34,6 +34,7 @@ from radicale_onoffice.crm.onoffice import contacts, rows, walks
 from radicale_onoffice.crm.onoffice.account import Account
 from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.fields import Unreadable
+from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
 from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
@@ -42,7 +43,6 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)  # longer than any request; renewed with each page
 SURVEY_EVERY = timedelta(hours=24)
 SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm; sooner if a poll sees that all is well
 VOLATILE = frozenset({contacts.STAMP, "modified", "imageUrl", "mobileUrl"})  # say nothing of a record, or are new at each reading
