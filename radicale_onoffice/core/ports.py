@@ -257,6 +257,9 @@ class Transaction(Protocol):
         """Record ids by the CRM's ids, all of a kind that are not deleted: for a sweep."""
 
     def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None: ...
+    def remove_links(self, tenant: str) -> None:
+        """Forget what a CRM elsewhere calls this tenant's records, also the deleted ones."""
+
     def mirror_state(self, tenant: str, name: str) -> str | None:
         """What the mirror remembers under a name, as JSON."""
 

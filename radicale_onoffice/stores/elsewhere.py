@@ -81,6 +81,9 @@ class ElsewherePart(Part):
         row = {"tenant": tenant, "kind": kind.value, "record_id": record_id, **link._asdict()}
         self._save(links, ("tenant", "kind", "crm_id"), row)
 
+    def remove_links(self, tenant: str) -> None:
+        self._connection.execute(delete(links).where(links.c.tenant == tenant))
+
     def mirror_state(self, tenant: str, name: str) -> str | None:
         query = select(states.c.text).where(states.c.tenant == tenant, states.c.name == name)
         return self._connection.execute(query).scalar_one_or_none()
