@@ -1,7 +1,7 @@
 """Chaos: onOffice fails at a tenth of all requests, our server is killed at any moment, and five clients write all the while.
 
 In the end each acknowledged write is in onOffice once, each refused one is not, and our copy is equal to onOffice's after one sweep. In each
-run there are ``CHAOS_WRITES`` = 250 writes; all 1,000 with ``CHAOS_WRITES=1000 CHAOS_SEED=7``, as ``make soak`` does with a new seed each time.
+run there are 200 writes on each database; all 1,000 with ``CHAOS_WRITES=1000 CHAOS_SEED=7``, as ``make soak`` does with a new seed each time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.emulator.control import RemoteControl
 from tests.journeys.chaos import GONE, Client, Dav, Mobile, Wire
 from tests.running import Running, free_port
 
-WRITES = int(os.environ.get("CHAOS_WRITES", "250"))
+WRITES = int(os.environ.get("CHAOS_WRITES", "200"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 FAULTY = 0.1  # share of onOffice's requests that meet a fault
 WRITES_A_KILL = 50
