@@ -10,17 +10,19 @@ import json
 import os
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind
 from radicale_onoffice.core.office import Office
-from radicale_onoffice.core.ports import ErrandState, Transaction
-from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.core.ports import ErrandState, Link, Transaction
+from radicale_onoffice.crm.onoffice import identity, tenants
 from radicale_onoffice.crm.onoffice.connections import Connection
-from radicale_onoffice.crm.onoffice.memory import memory_of
-from radicale_onoffice.crm.onoffice.mirror import Mirror
+from radicale_onoffice.crm.onoffice.leases import LEASE, Renewal
+from radicale_onoffice.crm.onoffice.memory import forget, memory_of
+from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
+from radicale_onoffice.crm.onoffice.tenants import Access
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 from radicale_onoffice.options import CrmType
 
@@ -40,7 +42,7 @@ def connected(tx: Transaction) -> list[str]:
 
 
 class Mirrors:
-    """Makes and keeps them; a tenant whose account or zone changed gets a new one. For one thread."""
+    """Makes and keeps them; a tenant whose account or zone changed gets a new one. A tenant's is for one thread at a time."""
 
     def __init__(self, office: Office, crm: OnOffice, name: str):
         """``name`` is the holder of their leases."""
@@ -73,6 +75,37 @@ class Mirrors:
         """Let other processes pull."""
         while self._made:
             self._made.popitem()[1][1].release()
+
+
+def start_anew(office: Office, tenant: str, access: Access, name: str) -> None:
+    """Connect a tenant to another customer's account: what came from the old one is taken off all devices, and touched nowhere else.
+
+    What never came to the old account stays here alone. ``name`` is the holder of the lease: nobody may pull meanwhile. May be interrupted
+    and done again. Raises LeaseLost.
+    """
+    actor, now = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM), office.clock()
+    with office.store.writing() as tx:
+        if not tx.lease(f"pull:{tenant}", name, now, now + LEASE):
+            raise LeaseLost
+    with Renewal(office.store, office.clock, name):
+        for kind in Kind:
+            with office.store.reading() as tx:
+                crm_ids = {record_id: crm_id for crm_id, record_id in tx.links(tenant, kind).items()}
+
+            def unlink(tx: Transaction, record_ids: Iterable[str], kind: Kind = kind, crm_ids: Mapping[str, str] = crm_ids) -> None:
+                for record_id in record_ids:
+                    tx.save_link(tenant, kind, record_id, Link(crm_ids[record_id]))  # read again, should the old account stay after all
+
+            office.records.drop(actor, list(crm_ids), also=unlink)
+    with office.store.writing() as tx:
+        for errand in tx.errands(tenant):
+            tx.remove_errand(errand.number)
+        tx.remove_links(tenant)
+        forget(tx, tenant)
+        identity.forget(tx, tenant)
+        save_trouble(tx, tenant, None)
+        tenants.save_access(tx, tenant, access)
+        tx.end_lease(f"pull:{tenant}", name)
 
 
 # --------------------------------------------------------------------- to tell

@@ -1,7 +1,8 @@
-"""The thread of a server that keeps the mirrors up to date: it takes turns over the tenants, and waits in between.
+"""The thread of a server that keeps the mirrors up to date: it gives each tenant its turns, and waits in between.
 
-Before a tenant is pulled, what waits to be sent to it is sent. All processes have such a thread; a tenant's lease lets one of them through.
-What goes wrong with one tenant is logged once, kept for ``check`` and ``mirror status``, and tried again after ever longer pauses; the others go on.
+Before a tenant is pulled, what waits to be sent to it is sent. All processes have such a thread; a tenant's lease lets one of them through, and
+runs out soon if that one is killed. A turn has a thread of its own, a few at once, so that no tenant waits for another one's slow onOffice.
+What goes wrong with one tenant is logged once, kept for ``check`` and ``mirror status``, and tried again after ever longer pauses.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from radicale_onoffice.core.errors import OfficeError, Unavailable
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.crm.onoffice.draining import Drain
+from radicale_onoffice.crm.onoffice.leases import Renewal
 from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 from radicale_onoffice.mirrors import Mirrors, Trouble
@@ -26,7 +28,9 @@ logger = logging.getLogger(__name__)
 LONGEST_PAUSE = 300.0  # seconds, after many failures
 NO_DATABASE = 5.0  # seconds until it is asked again
 LOOK = 5.0  # seconds at most between two looks for tenants that were connected, or emptiness that was accepted
-GRACE = 10.0  # seconds that a stopping server waits for the request that is under way
+GRACE = 10.0  # seconds that a stopping server waits for the requests that are under way
+THREADS = 8  # turns at once
+LONG_AGO = float("-inf")  # when a tenant is due that had no turn yet
 
 
 class Stopped(Exception):
@@ -51,48 +55,83 @@ class Puller(threading.Thread):
         self._office, self._seconds, self._monotonic = office, seconds, monotonic
         self._mirrors = Mirrors(office, crm, name)
         self._drain = Drain(crm, office.store, office.clock, name)
-        self._over = threading.Event()
+        self._renewal = Renewal(office.store, office.clock, name)
+        self._over, self._news = threading.Event(), threading.Event()
+        self._running: dict[str, threading.Thread] = {}
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._database_is_lost = False
 
     def run(self) -> None:
         """Rounds until ``stop``."""
-        while not self._over.wait(self.round()):
-            pass
+        with self._renewal:
+            while not self._over.is_set():
+                self._news.clear()
+                self._news.wait(self.round())
 
     def stop(self) -> None:
-        """End after the request that is under way, and let other processes pull; a request that takes too long ends with the process."""
+        """End after the requests that are under way, and let other processes pull; one that takes too long ends with the process."""
         self._over.set()
+        self._news.set()
         if self.is_alive():
             self.join(GRACE)
+        self.finish(GRACE)
         try:
             self._mirrors.release()
-            for name in self._due:
+            for name in list(self._due):
                 self._drain.release(name)
         except Unavailable as error:
             logger.warning("the leases of the mirrors could not be given back: %s", error)
 
+    def finish(self, seconds: float) -> None:
+        """Wait until the turns that are under way are over, at most so long."""
+        end = self._monotonic() + seconds
+        for thread in [one for one in list(self._running.values()) if one.is_alive()]:
+            thread.join(max(0.0, end - self._monotonic()))
+
     def round(self) -> float:
-        """Pull the tenants that are due; returns the seconds until the next one is."""
+        """Begin the turns of the tenants that are due; returns the seconds until the next one is, or there may be something new."""
         try:
             with self._office.store.reading() as tx:
                 names = mirrors.connected(tx)
                 asked = {name for name in names if mirrors.is_asked_to_accept(tx, name)}
-            for name in names:
-                if self._over.is_set():
-                    return 0.0
-                is_urgent = name in asked and not self._failures.get(name)
-                if is_urgent or self._due.get(name, 0.0) <= self._monotonic():
-                    self._due[name] = self._monotonic() + self._attend(name, is_accepted=name in asked)
         except Unavailable as error:
-            if not self._database_is_lost:
-                logger.error("the mirrors stand still: %s", error)
-            self._database_is_lost = True
+            self._lost(error)
             return NO_DATABASE
         self._database_is_lost = False
         now = self._monotonic()
-        return min([LOOK, *(max(0.0, self._due[name] - now) for name in names)])
+        waiting = sorted((name for name in names if name not in self._running), key=lambda name: self._due.get(name, LONG_AGO))
+        urgent = [name for name in waiting if name in asked and not self._failures.get(name)]
+        due = [name for name in waiting if name not in urgent and self._due.get(name, LONG_AGO) <= now]
+        for name in [*urgent, *due]:
+            if self._over.is_set() or len(self._running) >= THREADS:
+                break  # whoever ends its turn brings the next round
+            self._begin(name, is_accepted=name in asked)
+        if len(self._running) >= THREADS:
+            return LOOK
+        return min([LOOK, *(max(0.0, self._due.get(name, LONG_AGO) - now) for name in waiting if name not in self._running)])
+
+    def _begin(self, tenant: str, *, is_accepted: bool) -> None:
+        # A daemon: a request that onOffice does not answer must not keep a stopping server from ending.
+        thread = threading.Thread(target=self._work, args=(tenant, is_accepted), name=f"puller {tenant}", daemon=True)
+        self._running[tenant] = thread
+        thread.start()
+
+    def _work(self, tenant: str, is_accepted: bool) -> None:
+        pause = NO_DATABASE
+        try:
+            pause = self._attend(tenant, is_accepted=is_accepted)
+        except Unavailable as error:
+            self._lost(error)
+        finally:
+            self._due[tenant] = self._monotonic() + pause
+            del self._running[tenant]
+            self._news.set()
+
+    def _lost(self, error: Unavailable) -> None:
+        if not self._database_is_lost:
+            logger.error("the mirrors stand still: %s", error)
+        self._database_is_lost = True
 
     def _attend(self, tenant: str, *, is_accepted: bool) -> float:
         """One tenant's turn; returns the seconds until its next one. Raises Unavailable if our own database is lost."""

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from radicale_onoffice.admin.console import AsJson, Config, administrator, clear, fail, opened, out, show
+from radicale_onoffice import mirrors
+from radicale_onoffice.admin.console import AsJson, Config, clear, fail, opened, out, show
 from radicale_onoffice.core.model import Value
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import Errand
 from radicale_onoffice.crm.onoffice.draining import Drain
+from radicale_onoffice.crm.onoffice.leases import Renewal
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 from radicale_onoffice.stores.values import dump_value
 
@@ -24,7 +26,7 @@ def drain_of(office: Office) -> Drain:
     """Who sends errands; ends the command where onOffice is not the CRM."""
     if not isinstance(office.crm, OnOffice):
         fail("onOffice is not the CRM here: onoffice_crm in [storage] says embedded.")
-    return Drain(office.crm, office.store, office.clock, administrator())
+    return Drain(office.crm, office.store, office.clock, mirrors.holder("command"))
 
 
 @errands.command("list")
@@ -88,10 +90,8 @@ def send(config: Config, tenant: TenantName = None) -> None:
     """Send what waits now. Status 1 if anything is left or was refused."""
     with opened(config) as office:
         queue, name = drain_of(office), tenant or office.default_tenant
-        try:
+        with Renewal(office.store, office.clock, mirrors.holder("command")):
             found = queue(name)
-        finally:
-            queue.release(name)  # or the server would not send for as long as a lease lives
         out.print(f"{found.done} done, {found.refused} refused, {found.left} left.")
     if found.refused or found.left:
         raise typer.Exit(1)

@@ -19,6 +19,7 @@ from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import ErrandState
 from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice.leases import Renewal
 from radicale_onoffice.crm.onoffice.memory import forget
 from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
 from radicale_onoffice.crm.onoffice.tenants import Access
@@ -58,6 +59,8 @@ def connect(
     task_type: Annotated[str | None, typer.Option(help="Type (Art) of tasks made on a device, for accounts that demand one")] = None,
     task_private: Annotated[bool | None, typer.Option("--task-private/--no-task-private", help="The account takes Privat of tasks")] = None,
     one_entry: Annotated[bool | None, typer.Option("--one-entry/--several-entries", help="The account takes one number a call")] = None,
+    anew: Annotated[bool, typer.Option("--start-anew", help="It is another account: take the old one's records off all devices")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
     """Give a tenant its onOffice account, or change what is said of it. Kept is where token and secret lie, not what they are."""
     with opened(config) as office:
@@ -77,9 +80,23 @@ def connect(
             token_at=_place("token", token_file, token_env, known.token_at if known else None),
             secret_at=_place("secret", secret_file, secret_env, known.secret_at if known else None),
         )
-        with office.store.writing() as tx:
-            tenants.save_access(tx, name, wanted)
+        if anew:
+            _start_anew(office, name, wanted, is_asked=not yes)
+        else:
+            with office.store.writing() as tx:
+                tenants.save_access(tx, name, wanted)
         out.print(f"{name} is connected to {wanted.url}. Now `check`, then `mirror fill`, or `serve`, which fills, too.", markup=False)
+
+
+def _start_anew(office: Office, name: str, wanted: Access, *, is_asked: bool) -> None:
+    with office.store.reading() as tx:
+        count, left = sum(len(tx.links(name, kind)) for kind in Kind), len(tx.errands(name))
+    if is_asked:
+        typer.confirm(f"Take {count} records of the old account off all devices? {left} changes have not come there.", abort=True)
+    try:
+        mirrors.start_anew(office, name, wanted, mirrors.holder("command"))
+    except LeaseLost:
+        fail(f"Another process is pulling {name} now. Stop `serve` first; one that was killed is believed for half a minute.")
 
 
 @tenant_commands.command("disconnect")
@@ -118,9 +135,11 @@ def _chosen(office: Office, tenant: str | None) -> list[str]:
 
 @contextmanager
 def _pulling(office: Office) -> Iterator[mirrors.Mirrors]:
-    made = mirrors.Mirrors(office, _crm(office), mirrors.holder("command"))
+    holder = mirrors.holder("command")
+    made = mirrors.Mirrors(office, _crm(office), holder)
     try:
-        yield made
+        with Renewal(office.store, office.clock, holder):
+            yield made
     finally:
         made.release()
 
@@ -171,7 +190,7 @@ def _fill(office: Office, name: str, one: Mirror) -> None:
         done = one.turn(bar)
     if not done:
         fail(
-            f"Another process is pulling {name} now; `mirror status` tells how far it is. One that was killed is believed for five minutes."
+            f"Another process is pulling {name} now; `mirror status` tells how far it is. One that was killed is believed for half a minute."
         )
     with office.store.reading() as tx:
         counts = tx.counts(name)

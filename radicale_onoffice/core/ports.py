@@ -271,12 +271,18 @@ class Transaction(Lists, Protocol):
         """Record ids by the CRM's ids, all of a kind that are not deleted: for a sweep."""
 
     def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None: ...
+    def remove_links(self, tenant: str) -> None:
+        """Forget what a CRM elsewhere calls this tenant's records, also the deleted ones."""
+
     def mirror_state(self, tenant: str, name: str) -> str | None:
         """What the mirror remembers under a name, as JSON."""
 
     def save_mirror_state(self, tenant: str, name: str, text: str | None) -> None: ...
     def lease(self, name: str, holder: str, now: datetime, until: datetime) -> bool:
         """Take or renew a lease that nobody else holds at ``now``; True if it is the holder's until then."""
+
+    def renew_leases(self, holder: str, now: datetime, until: datetime) -> None:
+        """Renew all leases that are the holder's at ``now``."""
 
     def end_lease(self, name: str, holder: str) -> None: ...
     def add_errand(self, errand: Errand) -> int:

@@ -81,6 +81,9 @@ class ElsewherePart(Part):
         row = {"tenant": tenant, "kind": kind.value, "record_id": record_id, **link._asdict()}
         self._save(links, ("tenant", "kind", "crm_id"), row)
 
+    def remove_links(self, tenant: str) -> None:
+        self._connection.execute(delete(links).where(links.c.tenant == tenant))
+
     def mirror_state(self, tenant: str, name: str) -> str | None:
         query = select(states.c.text).where(states.c.tenant == tenant, states.c.name == name)
         return self._connection.execute(query).scalar_one_or_none()
@@ -98,6 +101,10 @@ class ElsewherePart(Part):
         taken = made.on_conflict_do_update(index_elements=["name"], set_={"holder": holder, "until": row["until"]}, where=free)
         self._connection.execute(taken)
         return self._connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar_one() == holder
+
+    def renew_leases(self, holder: str, now: datetime, until: datetime) -> None:
+        held = and_(leases.c.holder == holder, leases.c.until >= to_micros(now))
+        self._connection.execute(update(leases).where(held).values(until=to_micros(until)))
 
     def end_lease(self, name: str, holder: str) -> None:
         self._connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))

@@ -12,7 +12,7 @@ from radicale_onoffice import cli, manual, mirrors
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, User
 from radicale_onoffice.core.ports import Errand, ErrandState
 from radicale_onoffice.crm.onoffice import tenants
-from radicale_onoffice.crm.onoffice.mirror import LEASE
+from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.stores.sql import open_store
 from radicale_onoffice.wiring import utc_now
 from tests.emulator import SECRET, TOKEN, Emulator

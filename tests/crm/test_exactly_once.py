@@ -50,7 +50,8 @@ def insist(at, write, tries: int = 8):
 
 @contextmanager
 def failing_commit(at, number: int = 1):
-    """The store fails at its nth commit from now on, once."""
+    """The store fails at its nth commit from now on, once; that the account was surveyed is stored before."""
+    at.emulated.connections.to("t").account()
     store, made = at.office.store, type(at.office.store)
     writing, left = made.writing, [number]
 

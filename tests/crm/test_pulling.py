@@ -14,6 +14,7 @@ from radicale_onoffice.asgi import Metrics
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Tenant, User
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.pulling import Puller
 from radicale_onoffice.stores.wake import Hub
 from tests.emulation import Emulated
@@ -35,6 +36,11 @@ class Pulling:
             self.controls = {name: self.emulated.give_account(tx, name).control for name in ("t", "u")}
         self.annas = {name: control.add_user("anna", "Anna", "Alt") for name, control in self.controls.items()}
         self.puller = self.another("one")
+
+    def round(self) -> None:
+        """One round, and all turns that it began."""
+        self.puller.round()
+        self.puller.finish(30.0)
 
     def another(self, holder: str = "two") -> Puller:
         return Puller(self.office, self.office.crm, SECONDS, holder=holder, monotonic=lambda: self.seconds)
@@ -62,14 +68,16 @@ def test_all_tenants_have_their_turn(made):
     """A round fills each of them; the next one polls; then there is time until the interval is over."""
     made.add("t", "Eins")
     made.add("u", "Zwei")
-    assert 0.0 == made.puller.round()
+    made.round()
     assert (["Eins"], ["Zwei"]) == (made.names("t"), made.names("u"))
-    assert pulling.LOOK == made.puller.round()
+    assert 0.0 == made.puller._due["t"]
+    made.round()
+    assert (SECONDS, pulling.LOOK) == (made.puller._due["t"], made.puller.round())
     made.add("t", "Drei")
-    made.puller.round()
+    made.round()
     assert ["Eins"] == made.names("t")
     made.seconds += SECONDS
-    made.puller.round()
+    made.round()
     assert ["Drei", "Eins"] == made.names("t")
 
 
@@ -79,7 +87,7 @@ def test_a_sick_onoffice_keeps_no_other_tenant_waiting(made, caplog):
     caplog.set_level(logging.WARNING, "radicale_onoffice.pulling")
     made.controls["t"].fault(kind="status", status=503, times=10_000)
     for _ in range(4):
-        made.puller.round()
+        made.round()
         made.seconds += SECONDS
     assert ["Zwei"] == made.names("u")
     assert "503" in made.state("t").trouble.what
@@ -90,9 +98,69 @@ def test_a_sick_onoffice_keeps_no_other_tenant_waiting(made, caplog):
     made.controls["t"].clear_faults()
     made.emulated.waited += 60
     made.seconds += pulling.LONGEST_PAUSE
-    made.puller.round()
+    made.round()
     assert made.state("t").trouble is None
     assert "mirror of t: all is well again" in caplog.text
+
+
+def test_a_slow_onoffice_keeps_no_other_tenant_waiting(made):
+    """One tenant's request is under way for as long as it likes; the others' turns come and go, and the next ones do."""
+    made.add("t", "Eins")
+    made.add("u", "Zwei")
+    answered, sleeping, sleep = threading.Event(), threading.Event(), made.emulated._sleep
+
+    def dreaming(seconds: float) -> None:
+        sleeping.set()
+        assert answered.wait(30)
+        sleep(seconds)
+
+    made.emulated._sleep = dreaming
+    made.controls["t"].fault(kind="status", status=503)
+    made.puller.round()
+    assert sleeping.wait(30)
+    made.puller._running["u"].join(30)
+    assert ([], ["Zwei"]) == (made.names("t"), made.names("u"))
+    made.add("u", "Drei")
+    made.seconds += SECONDS
+    made.puller.round()
+    made.puller._running["u"].join(30)
+    assert (["Drei", "Zwei"], {"t"}) == (made.names("u"), set(made.puller._running))
+    answered.set()
+    made.puller.finish(30.0)
+    assert ["Eins"] == made.names("t")
+
+
+def test_the_number_of_turns_at_once_is_bounded(made, monkeypatch):
+    """Who finds no place has it when another turn is over, the longest waiting first."""
+    monkeypatch.setattr(pulling, "THREADS", 1)
+    made.add("t", "Eins")
+    made.add("u", "Zwei")
+    made.round()
+    assert ["Eins"] == made.names("t") + made.names("u")
+    made.round()
+    assert ["Eins", "Zwei"] == made.names("t") + made.names("u")
+
+
+def test_a_process_that_lives_keeps_its_leases(made):
+    """However long a request takes; after kill -9 another one pulls half a minute later."""
+    made.round()
+    other = made.another()
+    for _ in range(3):
+        made.clock.now += timedelta(seconds=20)
+        made.puller._renewal.renew()
+    other.round()
+    other.finish(30.0)
+    assert {SECONDS} == set(other._due.values())  # not its turn: somebody else has the lease
+    made.puller.stop()
+    made.clock.now += timedelta(seconds=1)
+    made.add("t", "Eins")
+    with made.store.writing() as tx:
+        assert tx.lease("pull:t", "somebody who was killed", made.clock(), made.clock() + LEASE)
+    made.clock.now += timedelta(seconds=31)
+    made.seconds += SECONDS
+    other.round()
+    other.finish(30.0)
+    assert ["Eins"] == made.names("t")
 
 
 def test_pauses_grow_to_a_longest_one(made):
@@ -107,26 +175,28 @@ def test_pauses_grow_to_a_longest_one(made):
 
 def test_one_process_pulls(made):
     """The other one does nothing until the first has let go."""
-    made.puller.round()
+    made.round()
     other = made.another()
     made.add("t", "Eins")
     other.round()
+    other.finish(30.0)
     assert [] == made.names("t")
     made.puller._mirrors.release()
     made.seconds += SECONDS
     other.round()
+    other.finish(30.0)
     assert ["Eins"] == made.names("t")
 
 
 def test_an_administrators_word_about_an_alarm_is_heard(made):
     """A request to accept is carried out at once, and only once."""
     numbers = [made.add("t", f"N{number}") for number in range(12)]
-    made.puller.round()
+    made.round()
     for number in numbers[2:]:
         made.controls["t"].delete("address", number)
     with made.store.writing() as tx:
         mirrors.ask_to_accept(tx, "t", is_asked=True)
-    made.puller.round()
+    made.round()
     assert ["N0", "N1"] == made.names("t")
     with made.store.reading() as tx:
         assert not mirrors.is_asked_to_accept(tx, "t")
@@ -135,7 +205,7 @@ def test_an_administrators_word_about_an_alarm_is_heard(made):
 def test_what_waits_is_sent_before_anything_is_pulled(made):
     """A change that was kept during an outage reaches onOffice with the first turn after it."""
     made.add("t", "Eins")
-    made.puller.round()
+    made.round()
     made.controls["t"].fault(kind="status", status=503, times=10_000)
     with made.store.reading() as tx:
         (record,) = tx.all_records("t", Kind.CONTACTS)
@@ -145,7 +215,7 @@ def test_what_waits_is_sent_before_anything_is_pulled(made):
     made.controls["t"].clear_faults()
     made.emulated.waited += 60
     made.seconds += SECONDS
-    made.puller.round()
+    made.round()
     assert 0 == sum(made.state("t").errands.values())
     assert ["Neu"] == [row["Name"] for row in made.controls["t"].rows("address")]
 
@@ -158,7 +228,9 @@ def test_a_stopping_server_leaves_a_fill_where_it_is(made):
     assert 0.0 == made.puller._attend("t", is_accepted=False)
     assert made.state("t").trouble is None
     made.puller._mirrors.release()
-    made.another().round()
+    other = made.another()
+    other.round()
+    other.finish(30.0)
     assert ["N0", "N1", "N2"] == made.names("t")
 
 
@@ -169,7 +241,9 @@ def test_the_thread_ends_when_it_is_told_to(made):
     made.puller.stop()
     assert not made.puller.is_alive()
     assert made.puller not in threading.enumerate()
-    made.another().round()
+    other = made.another()
+    other.round()
+    other.finish(30.0)
     assert ["Eins"] == made.names("t")
 
 
@@ -177,7 +251,7 @@ def test_metrics_tell_of_the_mirrors(made):
     """Lag, alarm, trouble and errands, of each tenant that is connected."""
     metrics = Metrics(made.office, Hub(made.store))
     assert 'onoffice_mirror_lag_seconds{kind="contacts",tenant="t"} +Inf' in metrics.text().decode()
-    made.puller.round()
+    made.round()
     made.clock.now += timedelta(seconds=90)
     with made.store.writing() as tx:
         tenants.save_access(tx, "u", None)

@@ -1,4 +1,4 @@
-"""Run the convergence machine and the fuzzers for as long as there is time: ``python -m tests.journeys.soak --minutes 60``.
+"""Run the convergence machine, chaos and the fuzzers for as long as there is time: ``python -m tests.journeys.soak --minutes 60``.
 
 Each round has a seed of its own, which is printed; with ``--seed`` and the round's number a round can be run again. The first failure ends
 the run, with what was printed about it.
@@ -15,14 +15,16 @@ import time
 
 EXAMPLES = 300  # runs of the machine in a round
 FUZZED = 100_000  # bodies, queries and requests in the first round; in the later ones a tenth
-PYTEST = ("pytest", "-q", "-x", "-p", "no:cacheprovider", "--show-capture=no", "tests/journeys/test_convergence.py")
+WRITES = 1000  # of the five clients of chaos
+PYTEST = ("pytest", "-q", "-x", "-p", "no:cacheprovider", "--show-capture=no")
 
 
 def commands(number: int, seed: int) -> list[list[str]]:
     """What a round runs."""
     count = str(FUZZED if number == 0 else FUZZED // 10)
     return [
-        [*PYTEST, f"--hypothesis-seed={seed}"],
+        [*PYTEST, "tests/journeys/test_convergence.py", f"--hypothesis-seed={seed}"],
+        [*PYTEST, "tests/journeys/test_chaos.py"],
         ["tests.wbxml.fuzz", "--count", count, "--seed", str(seed)],
         ["tests.eas.fuzz", "--count", count, "--seed", str(seed)],
     ]
@@ -30,7 +32,7 @@ def commands(number: int, seed: int) -> list[list[str]]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description="Run the convergence machine and the fuzzers for as long as there is time.")
+    parser = argparse.ArgumentParser(description="Run the convergence machine, chaos and the fuzzers for as long as there is time.")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
     options = parser.parse_args()
@@ -38,6 +40,7 @@ def main() -> None:
     environment = os.environ | {"CONVERGENCE_EXAMPLES": str(EXAMPLES), "CONVERGENCE_SAME": "0", "CONVERGENCE_SHRINK": "1"}
     while time.monotonic() < end:
         seed = options.seed + number
+        environment |= {"CHAOS_WRITES": str(WRITES), "CHAOS_SEED": str(seed)}
         for words in commands(number, seed):
             sys.stdout.write(f"round {number}, seed {seed}: {' '.join(words)}\n")
             sys.stdout.flush()
@@ -46,7 +49,7 @@ def main() -> None:
                 sys.exit(f"round {number} failed; again with --seed {seed}")
         number += 1
     sys.stdout.write(
-        f"{number} rounds of {EXAMPLES} runs on SQLite and {EXAMPLES // 20} on PostgreSQL, {FUZZED} and more inputs each: all well\n"
+        f"{number} rounds of {EXAMPLES} runs on SQLite and {EXAMPLES // 20} on PostgreSQL, {WRITES} writes in chaos on each, {FUZZED} and more inputs: all well\n"
     )
 
 

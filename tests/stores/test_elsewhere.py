@@ -63,6 +63,19 @@ def test_a_lease_has_one_holder_until_it_ends(store):
         assert tx.lease("pull t", "one", NOW, later)
 
 
+def test_a_holder_renews_all_its_leases_that_have_not_run_out(store):
+    """What ran out may be somebody else's; what is somebody else's stays."""
+    minute = timedelta(minutes=1)
+    with store.writing() as tx:
+        for name, until in (("a", NOW + minute), ("b", NOW - minute)):
+            assert tx.lease(name, "one", NOW - 2 * minute, until)
+        assert tx.lease("c", "two", NOW, NOW + minute)
+        tx.renew_leases("one", NOW, NOW + 5 * minute)
+        assert not tx.lease("a", "three", NOW + 2 * minute, NOW + 3 * minute)
+        assert tx.lease("b", "three", NOW, NOW + minute)
+        assert tx.lease("c", "three", NOW + 2 * minute, NOW + 3 * minute)
+
+
 def test_errands_are_kept_in_order_and_their_numbers_are_never_used_again(store):
     """What is to be sent, what was perhaps sent, and what was refused with the reason."""
     errand = Errand(actor=CRM, kind=Kind.TASKS, record_id="r1", before=None, after=Task(subject="a"), state=ErrandState.SENT, at=NOW)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.model import Tenant
 from radicale_onoffice.core.ports import Store
-from radicale_onoffice.crm.onoffice import survey, tenants
+from radicale_onoffice.crm.onoffice import identity, survey, tenants
 from radicale_onoffice.crm.onoffice.account import Account
 from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.protocol import Action, Answer, Refusal
@@ -28,10 +28,20 @@ Surveyor = Callable[[Client, Access, ZoneInfo, float | None], Account]  # the la
 class Connection:
     """To the onOffice of one tenant."""
 
-    def __init__(self, tenant: Tenant, access: Access, client: Client, clock: Callable[[], datetime], surveyor: Surveyor, again: timedelta):
+    def __init__(
+        self,
+        tenant: Tenant,
+        access: Access,
+        client: Client,
+        store: Store,
+        clock: Callable[[], datetime],
+        surveyor: Surveyor,
+        again: timedelta,
+    ):
         self.tenant, self.access, self.client = tenant, access, client
-        self._clock, self._surveyor, self._again = clock, surveyor, again
+        self._store, self._clock, self._surveyor, self._again = store, clock, surveyor, again
         self._account: Account | None = None
+        self._token = ""  # that the account was surveyed with
         self._surveyed: datetime | None = None
 
     @property
@@ -44,9 +54,13 @@ class Connection:
         return self.client.call(actions, deadline=self.deadline)
 
     def account(self) -> Account:
-        """What the account has; a day old at most, older only while onOffice does not answer. Raises UpstreamDown."""
+        """What the account has; a day old at most, older only while onOffice does not answer. Raises UpstreamDown, AnotherAccount."""
         found = self._account
-        if found is None or (self._is_older_than(SURVEY_EVERY) and self.client.down_since is None):
+        if (
+            found is None
+            or self.client.token_digest() != self._token
+            or (self._is_older_than(SURVEY_EVERY) and self.client.down_since is None)
+        ):
             return self._survey()
         return found
 
@@ -62,8 +76,10 @@ class Connection:
 
     def _survey(self) -> Account:
         # Without a lock: nobody may wait for who waits for onOffice, and two surveys at once do no harm.
+        token = self.client.token_digest()
         found = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone), self.deadline)
-        self._account, self._surveyed = found, self._clock()
+        identity.demand_same(self._store, self.tenant.name, token, found)
+        self._account, self._token, self._surveyed = found, token, self._clock()
         return found
 
 
@@ -94,7 +110,7 @@ class Connections:
             self._made.pop(name, None)  # not closed: somebody may be in the middle of a call
             if access is None or tenant is None:
                 return None
-            self._made[name] = Connection(tenant, access, self._open(access), self._clock, self._surveyor, self._again)
+            self._made[name] = Connection(tenant, access, self._open(access), self._store, self._clock, self._surveyor, self._again)
             return self._made[name]
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
+from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.protocol import Row
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken, entry_ids
@@ -29,7 +30,6 @@ from radicale_onoffice.crm.onoffice.writing import OnOffice
 
 logger = logging.getLogger(__name__)
 KEPT = timedelta(minutes=15)  # that a new record without an acknowledged device waits for the device's repetition
-LEASE = timedelta(minutes=5)
 
 
 @dataclass(slots=True)

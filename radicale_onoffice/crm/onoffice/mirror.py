@@ -30,10 +30,11 @@ from zoneinfo import ZoneInfo
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Value
 from radicale_onoffice.core.ports import Found, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
-from radicale_onoffice.crm.onoffice import contacts, rows, walks
+from radicale_onoffice.crm.onoffice import contacts, identity, rows, walks
 from radicale_onoffice.crm.onoffice.account import Account
 from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.fields import Unreadable
+from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
 from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
@@ -42,7 +43,6 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=5)  # longer than any request; renewed with each page
 SURVEY_EVERY = timedelta(hours=24)
 SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm; sooner if a poll sees that all is well
 VOLATILE = frozenset({contacts.STAMP, "modified", "imageUrl", "mobileUrl"})  # say nothing of a record, or are new at each reading
@@ -95,6 +95,7 @@ class Mirror:
         self._access, self._clock, self._holder, self._bounds = access, clock, holder, bounds
         self._actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
         self._account: Account | None = None
+        self._token = ""  # that the account was surveyed with
         self._surveyed: datetime | None = None
 
     # ------------------------------------------------------------------ turns
@@ -158,13 +159,15 @@ class Mirror:
 
     def account(self) -> Account:
         """The account as surveyed, at most a day ago; groups of our users follow it."""
-        now = self._clock()
-        if self._account is None or self._surveyed is None or now - self._surveyed >= SURVEY_EVERY:
+        now, token = self._clock(), self._client.token_digest()
+        if self._account is None or self._surveyed is None or token != self._token or now - self._surveyed >= SURVEY_EVERY:
             with self._store.reading() as tx:
                 tenant = tx.tenant(self._tenant)
             assert tenant is not None
-            self._account, self._surveyed = survey(self._client, self._access, ZoneInfo(tenant.timezone)), now
-            self._regroup(self._account)
+            found = survey(self._client, self._access, ZoneInfo(tenant.timezone))
+            identity.demand_same(self._store, self._tenant, token, found)
+            self._account, self._token, self._surveyed = found, token, now
+            self._regroup(found)
         return self._account
 
     def _regroup(self, account: Account) -> None:
