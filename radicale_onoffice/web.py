@@ -16,7 +16,7 @@ from radicale.web import BaseWeb
 
 from radicale_onoffice import options, wiring
 from radicale_onoffice.auth import COOKIE, backend_of, session_token
-from radicale_onoffice.core import rights
+from radicale_onoffice.core import reports, rights
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.folders import DISPLAY_NAMES, reader
@@ -24,7 +24,7 @@ from radicale_onoffice.core.model import Door, Kind, PageSession
 from radicale_onoffice.pages.texts import GATE_TEXTS, TEXTS
 
 MAX_FORM = 16_384  # bytes
-DEVIATIONS = 10  # the newest ones that the page tells
+DEVIATIONS = 10  # and refusals: the newest ones that the page tells
 PAGES = Path(__file__).parent / "pages"
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -108,7 +108,9 @@ class Web(BaseWeb):
     def _status_page(self, environ, base_prefix: str, session: PageSession) -> str:
         with self._office.store.reading() as tx:
             who = reader(tx, session.identity)
-            told = tx.audit(session.identity.tenant, DEVIATIONS, login=session.identity.user, event="deviation")
+            events = (reports.DEVIATION, reports.REFUSED)
+            lines = [one for event in events for one in tx.audit(who.tenant.name, DEVIATIONS, login=who.user.identity.user, event=event)]
+        told = sorted(lines, key=lambda one: one.at, reverse=True)[:DEVIATIONS]
         language = who.user.language if who.user.language in TEXTS else "en"
         folders = [
             (DISPLAY_NAMES[language][kind], [GATE_TEXTS[language][gate] for gate in rights.closed_gates(who.tenant, who.user, kind)])

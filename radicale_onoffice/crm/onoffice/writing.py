@@ -4,9 +4,9 @@ A change of a record: what is ours alone (slots, pictures, who took a task off a
 somebody changed there meanwhile is adopted, and Conflict lets ``Records`` merge and try again. Then an errand is committed, and one request
 writes the fields that differ and reads back. A new record takes two requests, because reading back needs its id.
 
-What onOffice refuses is refused to the device, in onOffice's words, and stands on the page. No answer is no refusal: it is looked up, and if
-nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice is down a device
-is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
+What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
+looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice
+is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
 """
 
 from __future__ import annotations
@@ -93,9 +93,6 @@ class OnOffice:
                 raise  # it has an errand, or was no write
             except UpstreamDown as error:
                 return self._later(errand, error)
-            except Refused as error:
-                self.errands.report(errand, str(error))
-                raise
 
     def _with_newest_names(self, connection: Connection, write: Callable[[Connection], Held]) -> Held:
         """A name that is not found may have come since onOffice was asked for its users and groups."""
