@@ -103,7 +103,7 @@ def state_of(tx: Transaction, tenant: str, now: datetime) -> State:
         tenant=tenant,
         lag={kind: age if memory.places.get(kind) == "" else None for kind in Kind},
         trouble=trouble_of(tx, tenant),
-        alarms=tuple(memory.alarms.values()),
+        alarms=tuple(filter(None, (*memory.alarms.values(), memory.people_alarm))),
         errands={state: counts[state] for state in ErrandState},
         log_refused=memory.log_refused,
     )

@@ -57,6 +57,7 @@ def connect(
     task_type: Annotated[str | None, typer.Option(help="Type (Art) of tasks made on a device, for accounts that demand one")] = None,
     task_private: Annotated[bool | None, typer.Option("--task-private/--no-task-private", help="The account takes Privat of tasks")] = None,
     one_entry: Annotated[bool | None, typer.Option("--one-entry/--several-entries", help="The account takes one number a call")] = None,
+    closed_states: Annotated[str | None, typer.Option(help="Values of users' `online` that mean locked, such as 0,-1")] = None,
 ) -> None:
     """Give a tenant its onOffice account, or change what is said of it. Kept is where token and secret lie, not what they are."""
     with opened(config) as office:
@@ -73,6 +74,7 @@ def connect(
             task_type=before.task_type if task_type is None else task_type,
             task_private_writable=before.task_private_writable if task_private is None else task_private,
             one_entry_a_call=before.one_entry_a_call if one_entry is None else one_entry,
+            closed_states=before.closed_states if closed_states is None else closed_states,
             token_at=_place("token", token_file, token_env, known.token_at if known else None),
             secret_at=_place("secret", secret_file, secret_env, known.secret_at if known else None),
         )

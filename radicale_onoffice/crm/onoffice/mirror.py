@@ -7,6 +7,7 @@ that it speaks of; a turn that is cut off is taken up where it was.
 * **fill** walks through all kinds; each page is one commit with the place after it.
 * **poll** asks one request for what changed since the last poll, with an overlap (two hours and more where onOffice does not say in which
   zone its stamps are), the flags and, if the API user may, the log's deletes. Rows whose digest is known are not looked at any further.
+  Users and groups ride along every few minutes (``people``).
 * **sweep** walks like the fill and finds what no stamp tells, and what is gone: that is asked for once more by its id before it is dropped.
 
 **Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
@@ -27,7 +28,7 @@ from zoneinfo import ZoneInfo
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Value
 from radicale_onoffice.core.ports import Found, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
-from radicale_onoffice.crm.onoffice import contacts, rows, walks
+from radicale_onoffice.crm.onoffice import contacts, people, rows, walks
 from radicale_onoffice.crm.onoffice.account import Account
 from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.fields import Unreadable
@@ -41,6 +42,7 @@ logger = logging.getLogger(__name__)
 NAME = "pull"  # of the memory in the store
 LEASE = timedelta(minutes=5)  # longer than any request; renewed with each page
 SURVEY_EVERY = timedelta(hours=24)
+PEOPLE_EVERY = timedelta(minutes=5)  # users and groups, with a poll
 SWEEP_AFTER = time(2, 0)  # local time of the tenant
 SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm
 VOLATILE = frozenset({contacts.STAMP, "modified", "imageUrl", "mobileUrl"})  # say nothing of a record, or are new at each reading
@@ -73,6 +75,7 @@ class Memory:
     again: dict[str, list[str]] = field(default_factory=dict)  # kind → CRM ids that have to be read once more
     log_refused: bool = False  # the API user may not read the log
     alarms: dict[str, str] = field(default_factory=dict)  # "poll", "sweep" → what was too much to believe
+    people_alarm: str = ""  # what was too much to believe about users
     answered: str = ""  # when onOffice last answered a whole turn
 
     @property
@@ -134,6 +137,8 @@ class Mirror:
         self._actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
         self._account: Account | None = None
         self._surveyed: datetime | None = None
+        self._followed: datetime | None = None  # when users were looked at last
+        self._people_alarm, self._again = "", dict[Kind, list[str]]()
 
     # ------------------------------------------------------------------ turns
 
@@ -158,7 +163,7 @@ class Mirror:
 
     def accept(self, progress: Progress | None = None) -> None:
         """A sweep that believes everything: an administrator has looked at the alarm."""
-        kept, self._bounds = self._bounds, replace(self._bounds, anything=True)
+        kept, self._bounds, self._account = self._bounds, replace(self._bounds, anything=True), None
         try:
             self.sweep(progress)
         finally:
@@ -174,7 +179,10 @@ class Mirror:
                 memory.sweep_at = _iso(began + SWEEP_AGAIN)
         if not memory.alarms or not memory.since:
             memory.since = _iso(began)
-        memory.answered = _iso(self._clock())
+        memory.answered, memory.people_alarm = _iso(self._clock()), self._people_alarm
+        for kind, ids in self._again.items():
+            memory.again[kind] = sorted({*memory.again.get(kind, ()), *ids})
+        self._again = {}
         with self._store.writing() as tx:
             self._remember(tx, memory)
         return what
@@ -190,28 +198,33 @@ class Mirror:
             return memory_of(tx, self._tenant)
 
     def account(self) -> Account:
-        """The account as surveyed, at most a day ago; groups of our users follow it."""
+        """The account as surveyed, at most a day ago; our users follow it."""
         now = self._clock()
         if self._account is None or self._surveyed is None or now - self._surveyed >= SURVEY_EVERY:
             with self._store.reading() as tx:
                 tenant = tx.tenant(self._tenant)
             assert tenant is not None
             self._account, self._surveyed = survey(self._client, self._access, ZoneInfo(tenant.timezone)), now
-            self._regroup(self._account)
+            self._follow(self._account)
         return self._account
 
-    def _regroup(self, account: Account) -> None:
-        """Give our users the groups that they have in onOffice; users whom onOffice does not have keep theirs."""
+    def _follow(self, account: Account) -> bool:
+        """Bring our users to what onOffice says of its; False if that cannot be believed."""
+        self._followed = self._clock()
         with self._store.writing() as tx:
-            changed = [
-                replace(user, groups=account.groups_of(user.identity.user))
-                for user in tx.users(self._tenant)
-                if account.user_id(user.identity.user) and user.groups != account.groups_of(user.identity.user)
-            ]
-            for user in changed:
-                tx.save_user(user)
-            if changed:
-                tx.next_change(self._tenant, everybody=True)
+            found = people.follow(tx, self._tenant, account, self._followed, self._too_many)
+        for kind, ids in found.again.items():
+            self._again[kind] = sorted({*self._again.get(kind, ()), *ids})
+        if found.alarm and found.alarm != self._people_alarm:
+            logger.error("mirror of %s: %s", self._tenant, found.alarm)
+        self._people_alarm = found.alarm
+        return not found.alarm
+
+    def _poll_people(self, account: Account, changes: Changes) -> None:
+        """What rode along with a poll; it counts from the next turn on, because this one's flags were asked for the users known before."""
+        newer = people.newer(account, changes.also)
+        if newer is not None and self._follow(newer):
+            self._account = newer
 
     @property
     def _lease_name(self) -> str:
@@ -283,7 +296,9 @@ class Mirror:
 
     def _poll(self, account: Account, memory: Memory) -> None:
         since = self._change()
-        changes = ask_changes(self._client, account, datetime.fromisoformat(memory.since), with_log=not memory.log_refused)
+        due = account.tells_states and (self._followed is None or self._clock() - self._followed >= PEOPLE_EVERY)
+        told_since, also = datetime.fromisoformat(memory.since), people.ask() if due else ()
+        changes = ask_changes(self._client, account, told_since, with_log=not memory.log_refused, also=also)
         memory.log_refused = memory.log_refused or changes.log_refused
         alarm = self._flags_changed(changes, account, memory, since) if account.people else ""
         for kind, records in changes.records.items():
@@ -293,6 +308,7 @@ class Mirror:
             self._drop(kind, changes.deleted.get(kind, ()), account, memory)
             self._read_again(kind, account, memory)
         self._raise_alarms(memory, "poll", [alarm])
+        self._poll_people(account, changes)
 
     def _read_again(self, kind: Kind, account: Account, memory: Memory) -> None:
         """What was left alone because it was changing here."""

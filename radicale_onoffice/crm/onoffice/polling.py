@@ -29,6 +29,7 @@ class Changes:
     deleted: dict[Kind, Sequence[str]] = field(default_factory=dict)
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     log_refused: bool = False
+    also: Sequence[Answer | Refusal] = ()  # what came of the actions that rode along
 
 
 def earliest(since: datetime, account: Account) -> str:
@@ -45,8 +46,8 @@ def ask_deleted(kind: Kind, since: str) -> Action:
     )
 
 
-def ask_changes(client: Client, account: Account, since: datetime, *, with_log: bool) -> Changes:
-    """What changed since a moment. Raises UpstreamDown, RefusedByOnOffice."""
+def ask_changes(client: Client, account: Account, since: datetime, *, with_log: bool, also: Sequence[Action] = ()) -> Changes:
+    """What changed since a moment; ``also`` is asked in the same request. Raises UpstreamDown, RefusedByOnOffice."""
     told = earliest(since, account)
     wanted: list[Action] = [
         appointments.read_changed(since - OVERLAP),
@@ -55,13 +56,14 @@ def ask_changes(client: Client, account: Account, since: datetime, *, with_log: 
         *([walks.ask_flags(account)] if account.people else []),
     ]
     log = [ask_deleted(kind, told) for kind in Kind] if with_log else []
-    results = client.call([*wanted, *log], deadline=walks.DEADLINE)
+    results = client.call([*wanted, *log, *also], deadline=walks.DEADLINE)
+    asked = len(wanted) + len(log)
     meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
-    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {})
+    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {}, also=results[asked:])
     changes.records[Kind.APPOINTMENTS] = _appointments(client, meetings, since - OVERLAP)
     changes.records[Kind.TASKS] = _tasks(client, account, work, told[:10])
     changes.records[Kind.CONTACTS] = walks.flagged(_contacts(client, account, people, told), changes.flags)
-    _read_log(changes, results[len(wanted) :])
+    _read_log(changes, results[len(wanted) : asked])
     return changes
 
 

@@ -36,6 +36,12 @@ class Access:
     task_type: str = ""  # Art of tasks made on a device, for accounts that demand one
     task_private_writable: bool = False
     one_entry_a_call: bool = False
+    closed_states: str = ""  # values of a user's ``online`` that mean locked or deactivated, with commas between
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """``closed_states`` one by one, in small letters."""
+        return frozenset(filter(None, (word.strip().casefold() for word in self.closed_states.split(","))))
 
     def __post_init__(self) -> None:
         """Raise BadRequest for what cannot work."""
