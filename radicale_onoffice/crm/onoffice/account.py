@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.errors import Refused
 from radicale_onoffice.core.model import Kind
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Row, Verb, identifier
 
 logger = logging.getLogger(__name__)
 
 MODULES: Mapping[Kind, str] = {Kind.CONTACTS: "address", Kind.APPOINTMENTS: "calendar", Kind.TASKS: "task"}
 LANGUAGES: Mapping[str, str] = {"de": "DEU", "en": "ENG", "it": "ITA", "fr": "FRA", "es": "ESP", "nl": "NLD"}
-UNKNOWN_FIELD = frozenset({75, 138, 141, 143, 144, 145, 154})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
-from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, MAX_ANSWER, Action, Answer, Credentials, Fault, Malformed, Refusal
+from radicale_onoffice.crm.onoffice.codes import Fault
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, MAX_ANSWER, Action, Answer, Credentials, Malformed, Refusal
 from radicale_onoffice.crm.onoffice.protocol import build as build_request
 from radicale_onoffice.crm.onoffice.protocol import parse as parse_answer
 

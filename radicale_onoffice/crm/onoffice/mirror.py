@@ -30,7 +30,8 @@ from radicale_onoffice.core.ports import Found, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.crm.onoffice import contacts, people, rows, walks
 from radicale_onoffice.crm.onoffice.account import Account
-from radicale_onoffice.crm.onoffice.client import Client
+from radicale_onoffice.crm.onoffice.client import Client, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.fields import Unreadable
 from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
@@ -172,7 +173,12 @@ class Mirror:
     def _carry_out(self, what: str, memory: Memory, work: Callable[[], None]) -> str:
         """Do it and remember that it is done. While there is an alarm the next poll asks from the same moment again."""
         began = self._clock()
-        work()
+        try:
+            work()
+        except RefusedByOnOffice as error:
+            if error.refusal.code in UNKNOWN_FIELD:
+                self._account = None  # a field is gone: the next turn asks which there are
+            raise
         if what != "polled":
             memory.swept, memory.sweep_at = began.astimezone(self.account().zone).date().isoformat(), ""
             if memory.alarms:

@@ -10,6 +10,7 @@ from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import account, contacts, fields, tasks
 from radicale_onoffice.crm.onoffice.account import Account, Person
 from radicale_onoffice.crm.onoffice.client import Client, error_of
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal
 from radicale_onoffice.crm.onoffice.tenants import Access
 
@@ -83,7 +84,7 @@ def _people(client: Client, deadline: float | None) -> tuple[tuple[Person, ...],
         if isinstance(page, Refusal) and page.code == NO_USERS_DATA:
             logger.warning("the API user may not read users' data (code 170); their short names and who is locked stay unknown")
             return account.people(client.ask(account.ask_short_people(), deadline=deadline).rows), False
-        if isinstance(page, Refusal) and page.code in account.UNKNOWN_FIELD and with_state:
+        if isinstance(page, Refusal) and page.code in UNKNOWN_FIELD and with_state:
             logger.warning("this account of onOffice does not tell who is locked, or in which language: %s", page)
             with_state = False
             continue

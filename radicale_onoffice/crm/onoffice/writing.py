@@ -26,6 +26,7 @@ from radicale_onoffice.core.records import Records
 from radicale_onoffice.crm.embedded import new_id
 from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
@@ -95,13 +96,12 @@ class OnOffice:
                 return self._later(errand, error)
 
     def _with_newest_names(self, connection: Connection, write: Callable[[Connection], Held]) -> Held:
-        """A name that is not found may have come since onOffice was asked for its users and groups."""
+        """A name that is not found may have come, and a field gone, since onOffice was asked for its users, groups and fields."""
         try:
             return write(connection)
-        except RefusedByOnOffice:
-            raise
-        except Refused:
-            if not connection.look_again():
+        except Refused as error:
+            is_theirs = isinstance(error, RefusedByOnOffice) and error.refusal.code not in UNKNOWN_FIELD
+            if is_theirs or not connection.look_again():
                 raise
             return write(connection)
 
