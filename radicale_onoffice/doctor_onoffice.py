@@ -12,6 +12,8 @@ from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.ports import ErrandState, Store
 from radicale_onoffice.crm.onoffice import account, people, polling, sending, tenants
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
+from radicale_onoffice.crm.onoffice.live import questions
+from radicale_onoffice.crm.onoffice.live.asking import Seen
 from radicale_onoffice.crm.onoffice.protocol import Refusal
 from radicale_onoffice.findings import BAD, GOOD, NOTE, Finding
 
@@ -34,6 +36,18 @@ def findings(store: Store, poll_seconds: int) -> Iterator[Finding]:
             if connection is not None:
                 yield from _account(name, connection, store)
                 yield from _mirror(name, store, wiring.utc_now(), max(LATE, LATE_POLLS * timedelta(seconds=poll_seconds)))
+
+
+def live(store: Store, tenant: str | None) -> Iterator[tuple[str, Seen]]:
+    """What the accounts of all tenants, or of one, answer to the points that onOffice's documentation leaves open. Raises UpstreamDown."""
+    with store.reading() as tx:
+        names = [name for name in mirrors.connected(tx) if tenant in (None, name)]
+    with closing(Connections(store, wiring.open_client, wiring.utc_now)) as connections:
+        for name in names:
+            connection = connections.to(name)
+            if connection is not None:
+                for seen in questions(connection.client, connection.account(), store, name, wiring.utc_now()):
+                    yield name, seen
 
 
 def _account(name: str, connection: Connection, store: Store) -> Iterator[Finding]:
@@ -93,7 +107,7 @@ def _people(name: str, connection: Connection, store: Store) -> Iterator[Finding
     unknown = sorted({one.online for one in found.people if one.online and people.is_open(one.online, found.closed_states) is None})
     if unknown:
         seen = f"{name}: nobody knows which of these states of users mean locked: {', '.join(unknown)}"
-        yield Finding("users", NOTE, seen, f"tenant connect {name} --closed-states VALUES; until then nobody is suspended.")
+        yield Finding("users", NOTE, seen, f"radicale-onoffice tenant connect {name} --closed-states VALUES; until then nobody is suspended.")
 
 
 def _mirror(name: str, store: Store, now: datetime, late: timedelta) -> Iterator[Finding]:

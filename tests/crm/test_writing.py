@@ -11,7 +11,6 @@ from radicale_onoffice.core.drafts import AppointmentDraft, Override, Series
 from radicale_onoffice.core.errors import Conflict, NotFound, Refused, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Kind, Slot, User
 from radicale_onoffice.core.policy import OnContactDelete, OnTaskDelete, Policy
-from radicale_onoffice.crm.onoffice.client import RefusedByOnOffice
 from tests.crm.desks import ANNA, CHANGES, COLUMNS, NUMBERS, PHONE, START, TABLES, VALUES, entry, numbers, of_kind, shown
 
 KINDS = list(Kind)

@@ -371,7 +371,7 @@ class Mirror:
         with self._store.reading() as tx:
             known = tx.linked(self._tenant, kind, [record.id for record in records])
         found = []
-        for record in records:
+        for record in {one.id: one for one in reversed(records)}.values():  # an account may show a series once for each occurrence
             link = link_of(kind, record)
             if record.id in known and known[record.id][1].digest == link.digest:
                 continue
