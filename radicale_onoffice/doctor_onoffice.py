@@ -107,7 +107,9 @@ def _people(name: str, connection: Connection, store: Store) -> Iterator[Finding
     unknown = sorted({one.online for one in found.people if one.online and people.is_open(one.online, found.closed_states) is None})
     if unknown:
         seen = f"{name}: nobody knows which of these states of users mean locked: {', '.join(unknown)}"
-        yield Finding("users", NOTE, seen, f"radicale-onoffice tenant connect {name} --closed-states VALUES; until then nobody is suspended.")
+        yield Finding(
+            "users", NOTE, seen, f"radicale-onoffice tenant connect {name} --closed-states VALUES; until then nobody is suspended."
+        )
 
 
 def _mirror(name: str, store: Store, now: datetime, late: timedelta) -> Iterator[Finding]:
