@@ -269,7 +269,7 @@ def test_check_live_prints_what_the_account_answers(connected, emulator, url):
     told = connected("check", "--live")
     assert "2. What does a failed action look like? [settled]" in told
     assert "--set error_shape=a --set http_status_of_errors=200" in told
-    assert "our side: radicale-onoffice tenant connect default --no-task-private --closed-states VALUES" in told
+    assert "our side: radicale-onoffice tenant connect default --closed-states VALUES" in told
     assert "still open: 1, 3, 4, 5" in told
     rows = json.loads(connected("check", "--live", "--tenant", "default", "--json"))
     assert set(range(1, 14)) == {row["point"] for row in rows}

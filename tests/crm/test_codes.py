@@ -220,6 +220,8 @@ def test_every_code_of_a_reading_call(place):
         place.desk.control.clear_faults()
         seen[code] = trouble is not None and f"No{code}. (onOffice code {code})" in trouble.what
         assert 200 == place.dav.get("/anna/tasks/a.ics").status_code
+        place.phone.sync("tasks")
+        assert [place.item] == list(place.phone.of("tasks").items)
     assert dict.fromkeys(EVERY, True) == seen
     place.desk.emulated.waited += 10_000
     puller.round()

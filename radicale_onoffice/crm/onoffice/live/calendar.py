@@ -205,7 +205,7 @@ def participants(look: Look) -> Iterator[Seen]:
         count = before.get("count", len(_participants(row)))
         look.after["participants"] = {"id": row.id, "count": count, "answer": answer}
     by_hand = (
-        f"Reading cannot tell. By hand: let a participant delete appointment {row.id if row else 'of two'} on a device; if onOffice's pages "
+        f"Reading cannot tell. By hand: let a participant delete {f'appointment {row.id}' if row else 'an appointment of two'} on a device; if onOffice's pages "
         "still name that participant afterwards, written ones are added. Then run this again."
     )
     yield Seen(

@@ -113,6 +113,5 @@ def comment_and_privacy(look: Look) -> Iterator[Seen]:
         seen=f"{private} of {len(found)} tasks are private; {'written here' if allowed else 'not written here'}",
         follows="Look at the user's page for a refusal of it." if allowed else by_hand,
         is_settled=False,
-        options=("--task-private" if allowed else "--no-task-private",),
         switches={"task_related_in_list": with_link} if len(found) >= 1 else {},
     )
