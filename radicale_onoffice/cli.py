@@ -14,6 +14,7 @@ from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, op
 from radicale_onoffice.admin.contacts import contacts
 from radicale_onoffice.admin.devices import devices
 from radicale_onoffice.admin.errands import errands
+from radicale_onoffice.admin.live import ask as ask_live
 from radicale_onoffice.admin.mirror import mirror
 from radicale_onoffice.admin.records import export_files, import_files, records
 from radicale_onoffice.admin.users import bulk, users
@@ -77,9 +78,14 @@ def run_demo(
 def check(
     config: Config,
     deep: Annotated[bool, typer.Option("--deep", help="Read every record, history line and feed")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Ask onOffice what its documentation leaves open, by reading only")] = False,
+    tenant: Annotated[str | None, typer.Option(help="With --live: only this tenant")] = None,
     json: AsJson = False,
 ) -> None:
     """Look at configuration, database, permissions, rights and clock, and say what to do. Status 1 if there is a problem."""
+    if live:
+        ask_live(config, tenant, json=json)
+        return
     found = list(doctor.findings(config, deep=deep))
     rows = [{"check": one.check, "state": one.state, "seen": one.seen, "do": one.advice} for one in found]
     show(rows, as_json=json, title="radicale-onoffice check", empty="")

@@ -10,8 +10,10 @@ from radicale_onoffice import mirrors, wiring
 from radicale_onoffice.core.errors import OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.ports import ErrandState, Store
-from radicale_onoffice.crm.onoffice import account, polling, sending, tenants
+from radicale_onoffice.crm.onoffice import account, people, polling, sending, tenants
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
+from radicale_onoffice.crm.onoffice.live import questions
+from radicale_onoffice.crm.onoffice.live.asking import Seen
 from radicale_onoffice.crm.onoffice.protocol import Refusal
 from radicale_onoffice.findings import BAD, GOOD, NOTE, Finding
 
@@ -34,6 +36,18 @@ def findings(store: Store, poll_seconds: int) -> Iterator[Finding]:
                 yield from _mirror(name, store, wiring.utc_now(), mirrors.late_after(poll_seconds))
 
 
+def live(store: Store, tenant: str | None) -> Iterator[tuple[str, Seen]]:
+    """What the accounts of all tenants, or of one, answer to the points that onOffice's documentation leaves open. Raises UpstreamDown."""
+    with store.reading() as tx:
+        names = [name for name in mirrors.connected(tx) if tenant in (None, name)]
+    with closing(Connections(store, wiring.open_client, wiring.utc_now)) as connections:
+        for name in names:
+            connection = connections.to(name)
+            if connection is not None:
+                for seen in questions(connection.client, connection.account(), store, name, wiring.utc_now()):
+                    yield name, seen
+
+
 def _account(name: str, connection: Connection, store: Store) -> Iterator[Finding]:
     try:
         tenants.credentials_of(connection.access)()
@@ -53,13 +67,18 @@ def _account(name: str, connection: Connection, store: Store) -> Iterator[Findin
 def _rights(name: str, connection: Connection, store: Store) -> Iterator[Finding]:
     """Raises OfficeError."""
     now = wiring.utc_now().strftime("%Y-%m-%d %H:%M:%S")
-    people, deleted = connection.client.call([account.ask_people(), polling.ask_deleted(Kind.CONTACTS, now)], deadline=DEADLINE)
+    users, deleted = connection.client.call(
+        [account.ask_people(with_state=False), polling.ask_deleted(Kind.CONTACTS, now)], deadline=DEADLINE
+    )
     yield Finding("onOffice", GOOD, f"{name}: {connection.access.url} lets us in")
     missing = False
-    if isinstance(people, Refusal):
+    if isinstance(users, Refusal):
         missing = True
         yield Finding(
-            "rights", NOTE, f"{name}: users' data: {people}", "Short names stay unknown; give the API user the right to read users' data."
+            "rights",
+            NOTE,
+            f"{name}: users' data: {users}",
+            "Short names and who is locked stay unknown; give the API user the right to read users' data.",
         )
     if isinstance(deleted, Refusal):
         missing = True
@@ -83,6 +102,12 @@ def _people(name: str, connection: Connection, store: Store) -> Iterator[Finding
         strangers = [user.identity.user for user in tx.users(name) if not found.user_id(user.identity.user)]
     if strangers:
         yield Finding("users", NOTE, f"{name}: not in onOffice: {', '.join(strangers)}", "Logins have to be as in onOffice.")
+    unknown = sorted({one.online for one in found.people if one.online and people.is_open(one.online, found.closed_states) is None})
+    if unknown:
+        seen = f"{name}: nobody knows which of these states of users mean locked: {', '.join(unknown)}"
+        yield Finding(
+            "users", NOTE, seen, f"radicale-onoffice tenant connect {name} --closed-states VALUES; until then nobody is suspended."
+        )
 
 
 def _mirror(name: str, store: Store, now: datetime, late: timedelta) -> Iterator[Finding]:

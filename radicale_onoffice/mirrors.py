@@ -136,6 +136,7 @@ class State:
     tenant: str
     crm: CrmType  # EMBEDDED: the tenant has no account at onOffice; then nothing is stale, and the rest is empty
     kinds: Mapping[Kind, KindState]
+    people_alarm: str  # why what onOffice says of its users is not believed; "" if it is
     trouble: Trouble | None  # the last error, while it lasts
     errands: Mapping[ErrandState, int]
     oldest_errand: datetime | None  # when the longest waiting change was made; refused ones apart
@@ -149,7 +150,7 @@ class State:
     @property
     def alarms(self) -> tuple[str, ...]:
         """What onOffice shows that is too little to be believed."""
-        return tuple(dict.fromkeys(one.alarm for one in self.kinds.values() if one.alarm))
+        return tuple(dict.fromkeys(filter(None, (*(one.alarm for one in self.kinds.values()), self.people_alarm))))
 
     @property
     def is_stale(self) -> bool:
@@ -214,6 +215,7 @@ def state_of(tx: Transaction, tenant: str, now: datetime, *, late: timedelta = L
         tenant=tenant,
         crm=CrmType.ONOFFICE if is_connected else CrmType.EMBEDDED,
         kinds=kinds,
+        people_alarm=memory.people_alarm,
         trouble=trouble,
         errands={state: counts[state] for state in ErrandState},
         oldest_errand=min(waiting, default=None),

@@ -177,7 +177,7 @@ class PatientClient(Client):
 
 def open_client(access: Access) -> Client:
     """A client for an account, with connections of its own; token and secret are fetched from where they lie for each request."""
-    return PatientClient(access.url, credentials_of(access), pool())
+    return PatientClient(access.url, credentials_of(access), pool(), max_actions=access.max_actions)
 
 
 def new_epoch() -> str:

@@ -122,16 +122,16 @@ def office(make_office):
 
 @pytest.fixture
 def serve(tmp_path, sqlite_url, make_office):
-    """Make a server; ``lines`` are added to the configuration's sections."""
+    """Make a server; ``options`` are changed in the configuration; ``crm`` as in ``make_office``."""
 
-    def make(policy=None, **options):
+    def make(policy=None, crm=CRM, **options):
         text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", sqlite_url)
         text = text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = error")
         for name, value in options.items():
             text = re.sub(rf"^{name} =.*$", f"{name} = {value}", text, flags=re.MULTILINE)
         path = tmp_path / "radicale.config"
         path.write_text(text)
-        office = make_office(policy)
+        office = make_office(policy, crm=crm)
         wiring.adopt(sqlite_url, office)
         return Server(asgi.load_configuration(str(path)), office)
 

@@ -22,6 +22,7 @@ from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.leases import Renewal
 from radicale_onoffice.crm.onoffice.memory import forget
 from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS
 from radicale_onoffice.crm.onoffice.tenants import Access
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 
@@ -59,6 +60,8 @@ def connect(
     task_type: Annotated[str | None, typer.Option(help="Type (Art) of tasks made on a device, for accounts that demand one")] = None,
     task_private: Annotated[bool | None, typer.Option("--task-private/--no-task-private", help="The account takes Privat of tasks")] = None,
     one_entry: Annotated[bool | None, typer.Option("--one-entry/--several-entries", help="The account takes one number a call")] = None,
+    max_actions: Annotated[int | None, typer.Option(min=1, max=MAX_ACTIONS, help="Actions that the account takes in one request")] = None,
+    closed_states: Annotated[str | None, typer.Option(help="Values of users' `online` that mean locked, such as 0,-1")] = None,
     anew: Annotated[bool, typer.Option("--start-anew", help="It is another account: take the old one's records off all devices")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
@@ -77,6 +80,8 @@ def connect(
             task_type=before.task_type if task_type is None else task_type,
             task_private_writable=before.task_private_writable if task_private is None else task_private,
             one_entry_a_call=before.one_entry_a_call if one_entry is None else one_entry,
+            max_actions=before.max_actions if max_actions is None else max_actions,
+            closed_states=before.closed_states if closed_states is None else closed_states,
             token_at=_place("token", token_file, token_env, known.token_at if known else None),
             secret_at=_place("secret", secret_file, secret_env, known.secret_at if known else None),
         )

@@ -40,7 +40,7 @@ class Administrator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What an administrator decides about one user."""
+    """What an administrator decides about one user; ``active`` ends what an administrator did, never what the CRM says (SUSPENDED)."""
 
     active: bool
     sync_right: bool
@@ -192,7 +192,6 @@ class Administration:
         """Everything about one user at once, in one commit; False if all of it was so. Raises NotFound, BadRequest and Refused."""
         rights_words = _demand_rights(access.rights)
         gates: list[tuple[Gate, Kind | None, bool]] = [
-            (Gate.USER_STATE, None, access.active),
             (Gate.SYNC_RIGHT, None, access.sync_right),
             *((Gate.SWITCH, kind, kind in access.switches) for kind in Kind),
             *((Gate.OTHER_CHANNEL, kind, kind not in access.other_channels) for kind in Kind),
@@ -200,6 +199,8 @@ class Administration:
 
         def change(tx: Transaction, user: User) -> bool:
             changed = [self._set_gate(tx, who, user.identity, *gate) for gate in gates]
+            if access.active is (user.state is UserState.DEACTIVATED):
+                changed.append(self._set_gate(tx, who, user.identity, Gate.USER_STATE, None, access.active))
             before = _demand_user(tx, who, login)
             after = replace(before, rights=rights_words, admin=access.admin)
             self._demand_stays(who, user, is_admin=access.admin)

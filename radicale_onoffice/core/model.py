@@ -277,7 +277,8 @@ class UserState(StrEnum):
     """State of a user (rule 8)."""
 
     ACTIVE = "active"
-    DEACTIVATED = "deactivated"
+    DEACTIVATED = "deactivated"  # by an administrator here; only an administrator ends it
+    SUSPENDED = "suspended"  # because the CRM says so: locked, deactivated or gone there; it ends when the CRM says otherwise
 
 
 class Right(StrEnum):

@@ -6,21 +6,19 @@ administrator do, without gates. Equal to what is stored means that nothing is w
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from radicale_onoffice.core import merging, rights, rules
 from radicale_onoffice.core.commits import Commit, summarise
 from radicale_onoffice.core.drafts import Draft
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach
+from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach, Refused
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.lookups import Lookups, reader_of_tenant
 from radicale_onoffice.core.model import (
     Actor,
     Appointment,
-    AuditLine,
     Base,
     Face,
     Kind,
@@ -31,8 +29,7 @@ from radicale_onoffice.core.model import (
 )
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, ErrandState, Found, Held, Renderer, Store, Transaction
-
-logger = logging.getLogger(__name__)
+from radicale_onoffice.core.reports import Reports
 
 DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an import of the administrator has none
 Also = Callable[[Transaction, Record], None]
@@ -47,7 +44,7 @@ class Records(Lookups):
 
     def __init__(self, *, store: Store, crm: Crm, render: Renderer, policy: Policy, clock: Callable[[], datetime], feeds: Feeds):
         super().__init__(store=store, render=render, policy=policy, feeds=feeds)
-        self._crm, self._clock = crm, clock
+        self._crm, self._clock, self._reports = crm, clock, Reports(store, clock)
         self._pruned_on: date | None = None
 
     # ------------------------------------------------- changes from a device
@@ -82,6 +79,9 @@ class Records(Lookups):
             except Conflict:
                 if expect is not None:
                     raise
+            except Refused as error:
+                self._reports.refusal(actor, record_id or f"new ({kind})", error)
+                raise
         raise Conflict(expect, None)
 
     def _put_once(
@@ -134,7 +134,7 @@ class Records(Lookups):
             stored = self._commit(tx, commit, who)
             for occurrence in apart:
                 self._commit(tx, occurrence, who)
-            self._report(tx, outcome.deviation, stored, actor)
+            self._reports.deviation(tx, actor, stored.id, outcome.deviation)
             if also is not None:
                 also(tx, stored)
         self._prune_daily()
@@ -200,6 +200,9 @@ class Records(Lookups):
             except Conflict:
                 if expect is not None:
                     raise
+            except Refused as error:
+                self._reports.refusal(actor, record_id, error)
+                raise
         raise Conflict(expect, None)
 
     def _delete_once(self, actor: Actor, kind: Kind, record_id: str, expect: int | None, reach: str | None) -> None:
@@ -454,20 +457,3 @@ class Records(Lookups):
         self._pruned_on = now.date()
         with self._store.writing() as tx:
             tx.prune_history(now - timedelta(days=self._policy.history_days))
-
-    def _report(self, tx: Transaction, deviation: str, record: Record, actor: Actor) -> None:
-        """Tell the administrator (log) and the user (page) that what is stored deviates from what the device sent (rule 74)."""
-        if not deviation:
-            return
-        login = actor.identity.user
-        logger.warning("record %s of %s@%s deviates from what the device sent: %s", record.id, login, record.tenant, deviation)
-        tx.add_audit(
-            AuditLine(
-                at=self._clock(),
-                tenant=record.tenant,
-                login=login,
-                actor=f"{actor.face} {actor.device}".strip(),
-                event="deviation",
-                detail=f"{record.id}: {deviation}",
-            )
-        )

@@ -91,7 +91,7 @@ def details(visit: Visit, login: str) -> Answer:
         is_self=identity == who.user,
         kinds=list(Kind),
         rights=list(Right),
-        is_active=row.user.state is UserState.ACTIVE,
+        is_active=row.user.state is not UserState.DEACTIVATED,
         about=visit.office.overview.user(identity),
         states=visit.office.overview.kinds(identity),
         phones=visit.office.devices.list(identity.tenant, identity.user),

@@ -36,7 +36,6 @@ def run(tmp_path, monkeypatch):
     config = tmp_path / "radicale.config"
     config.write_text(manual.sample().replace("/var/lib/radicale-onoffice/office.db", f"{tmp_path}/office.db"))
     monkeypatch.setenv("RADICALE_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "300")
 
     def command(*words: str, stdin: str | None = None):
         return CliRunner().invoke(cli.app, list(words), input=stdin)

@@ -30,7 +30,6 @@ def run(tmp_path, monkeypatch, emulator):
     text = manual.sample().replace("/var/lib/radicale-onoffice/office.db", f"{tmp_path}/office.db")
     config.write_text(text.replace("onoffice_crm = embedded", "onoffice_crm = onoffice"))
     monkeypatch.setenv("RADICALE_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.setenv("OFFICE_TOKEN", TOKEN)
     (tmp_path / "secret").write_text(SECRET + "\n")
 

@@ -40,7 +40,6 @@ def run(tmp_path, monkeypatch):
     (tmp_path / "token").write_text(TOKEN + "\n")
     (tmp_path / "secret").write_text(SECRET + "\n")
     monkeypatch.setenv("RADICALE_CONFIG", str(config))
-    monkeypatch.setenv("COLUMNS", "300")
 
     def command(*words: str, status: int = 0) -> str:
         result = CliRunner().invoke(cli.app, list(words))
@@ -264,3 +263,36 @@ def test_check_tells_of_users_whom_onoffice_does_not_know(connected, store):
     with store.writing() as tx:
         tx.save_user(User(identity=Identity("default", "nobody")))
     assert ("note", "default: not in onOffice: nobody") in findings(connected)["users"]
+
+
+def test_check_live_prints_what_the_account_answers(connected, emulator, url):
+    """Question by question, with what to set on our side and on an emulator that is like it; in JSON, too."""
+    add_addresses(emulator, "Eins")
+    emulator.control.set_switch("online_values", "numbers")
+    emulator.control.set_switch("error_shape", "a")
+    told = connected("check", "--live")
+    assert "2. What does a failed action look like? [settled]" in told
+    assert "--set error_shape=a --set http_status_of_errors=200" in told
+    assert "our side: radicale-onoffice tenant connect default --closed-states VALUES" in told
+    assert "still open: 1, 3, 4, 5" in told
+    rows = json.loads(connected("check", "--live", "--tenant", "default", "--json"))
+    assert set(range(1, 14)) == {row["point"] for row in rows}
+    assert {"error_shape": "a", "http_status_of_errors": 200} == next(row for row in rows if row["point"] == 2)["switches"]
+    assert [] == [word for word in (TOKEN, SECRET, "Eins") if word in told]
+    assert "has no onOffice account" in connected("check", "--live", "--tenant", "nobody", status=2)
+
+
+def test_check_live_needs_an_account(run, tmp_path):
+    """And says so in a line."""
+    assert "No tenant has an onOffice account" in run("check", "--live", status=2)
+    config = Path(tmp_path / "radicale.config")
+    config.write_text(config.read_text().replace("onoffice_crm = onoffice", "onoffice_crm = embedded"))
+    assert "the embedded one" in run("check", "--live", status=2)
+
+
+def test_states_of_users_that_nobody_knows_are_found(connected, emulator):
+    """Until they are named nobody is suspended."""
+    emulator.control.set_switch("online_values", "numbers")
+    assert "which of these states of users mean locked: 1" in connected("check")
+    connected("tenant", "connect", "default", "--closed-states", "0,-1", "--max-actions", "10")
+    assert "mean locked" not in connected("check")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from radicale_onoffice.core.drafts import AppointmentDraft, ContactDraft, TaskDraft
 from radicale_onoffice.core.model import Actor, Appointment, Base, Contact, Entry, EntryKind, Face, Identity, Kind, Record, Slot, Task
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.reports import DEVIATION, REFUSED
 from radicale_onoffice.crm.onoffice.draining import Drain, Drained
 from tests.crm.accounts import BERLIN
 from tests.emulation import Emulated
@@ -85,7 +86,8 @@ class Desk:
     def told(self) -> list[str]:
         """What the user's page says."""
         with self.office.store.reading() as tx:
-            return [line.detail for line in tx.audit("t", 20, event="deviation")]
+            lines = [line for event in (DEVIATION, REFUSED) for line in tx.audit("t", 20, event=event)]
+        return [line.detail for line in sorted(lines, key=lambda line: line.at, reverse=True)]
 
     def fault(self, **what) -> None:
         self.control.fault(**what)

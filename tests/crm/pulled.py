@@ -20,9 +20,9 @@ class Pulled:
         self.office, self.onoffice, self.control, self.clock = office, onoffice, onoffice.control, clock
         self.mirror = self.another("one")
 
-    def another(self, holder: str) -> Mirror:
+    def another(self, holder: str, access: Access = Access()) -> Mirror:  # noqa: B008 - frozen
         parts = {"store": self.office.store, "records": self.office.records, "client": self.onoffice.client}
-        return Mirror(**parts, tenant="t", access=Access(), clock=self.clock, holder=holder)
+        return Mirror(**parts, tenant="t", access=access, clock=self.clock, holder=holder)
 
     def values(self, kind: Kind):
         with self.office.store.reading() as tx:

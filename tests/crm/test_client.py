@@ -15,6 +15,7 @@ from radicale_onoffice.core.errors import NotFound, Refused, UpstreamDown
 from radicale_onoffice.crm.onoffice.client import Client, OutcomeUnknown, Patience, pool
 from radicale_onoffice.crm.onoffice.protocol import Action, Credentials, Refusal, Verb
 from tests.crm.test_protocol import answer, result
+from tests.emulator import SECRET, TOKEN
 
 URL = "https://api.example.org/api/stable/api.php"
 READ = Action(verb=Verb.READ, resource="address", parameters={"data": ["Name"]})
@@ -325,3 +326,26 @@ def test_logs_name_actions_and_nothing_in_them(caplog):
     assert "try 1 of modify address 8811" in caplog.text
     assert "Unknown record" in caplog.text
     assert [] == [word for word in ("Beispiel", "t" * 32, "s" * 64) if word in caplog.text]
+
+
+def test_an_account_that_takes_few_actions_gets_them_in_several_requests(onoffice):
+    """In their order, with an answer for each; that the first request was done and the second was not is an unknown outcome."""
+    office = onoffice(max_actions=2)
+    office.client = Client(
+        "https://api.example/api/stable/api.php",
+        lambda: Credentials(token=TOKEN, secret=SECRET),
+        pool(Patience(), office.emulator.transport()),
+        max_actions=2,
+        now=lambda: office.emulator.account.now().timestamp(),
+        monotonic=lambda: office.waited,
+        sleep=office._sleep,
+        chance=lambda: 0.5,
+    )
+    make = [Action(verb=Verb.CREATE, resource="task", parameters={"data": {"Betreff": name}}) for name in "abcde"]
+    assert 5 == len({result.new_id for result in office.client.call(make)})
+    assert 3 == office.control.counters()["requests"]
+    office.control.fault(kind="pass")
+    office.control.fault(kind="status", status=429, times=10**6)
+    with pytest.raises(OutcomeUnknown, match="Only 2 of 5 actions"):
+        office.client.call(make)
+    assert 7 == office.control.count("task")

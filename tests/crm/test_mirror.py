@@ -107,6 +107,23 @@ def test_a_series_that_began_years_ago_is_filled_in(pulled):
     assert ["Jour fixe"] == made.subjects(Kind.APPOINTMENTS)
 
 
+def test_a_series_that_is_shown_with_each_occurrence_is_one(pulled):
+    """By its first day, whichever of them comes first."""
+    made = pulled(old_read_series="occurrences")
+    series = {
+        "rp_flag": True,
+        "rp_type": "w",
+        "rp_tage": 1,
+        "rp_beginn_datum": "2026-01-05",
+        "rp_ende_datum": "2026-12-31",
+        "rp_ende_status": "1",
+    }
+    made.meeting("Jour fixe", "2026-01-05", **series)
+    made.mirror.turn()
+    made.mirror.sweep()
+    assert ["2026-01-05"] == [value.start.date().isoformat() for value in made.values(Kind.APPOINTMENTS)]
+
+
 def test_a_fill_that_is_cut_off_goes_on_where_it_was(pulled):
     """Each page is a commit with the place after it."""
     made = pulled()

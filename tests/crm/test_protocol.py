@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radicale_onoffice.crm.onoffice import protocol
-from radicale_onoffice.crm.onoffice.protocol import Action, Answer, Credentials, Fault, Malformed, Refusal, Verb
+from radicale_onoffice.crm.onoffice.codes import Fault
+from radicale_onoffice.crm.onoffice.protocol import Action, Answer, Credentials, Malformed, Refusal, Verb
 
 TOKEN, SECRET = "0123456789abcdef0123456789abcdef", "f" * 64
 CREDENTIALS = Credentials(token=TOKEN, secret=SECRET)

@@ -207,6 +207,16 @@ def test_everything_about_a_user_is_saved_at_once(boss):
     assert "nothing was changed" in boss.submit("/admin/users/bert", "/admin/users/bert").text
 
 
+def test_a_user_whom_onoffice_suspended_stays_so_when_the_form_is_saved(boss):
+    """Only what an administrator did is an administrator's to end; the page says where it comes from."""
+    boss.office.accounts.save_user(replace(get_user(boss.office), state=UserState.SUSPENDED), None, "onoffice")
+    page = boss.get("/admin/users/bert")
+    assert "locked, deactivated or no longer there in onOffice" in page.text
+    assert "locked in onOffice" in boss.get("/admin/users").text
+    assert "nothing was changed" in boss.submit("/admin/users/bert", "/admin/users/bert").text
+    assert get_user(boss.office).state is UserState.SUSPENDED
+
+
 @pytest.mark.parametrize("missing", ["active", "admin"])
 def test_nobody_locks_the_own_door(boss, missing):
     """Neither deactivated nor without the right by the own hand; nothing of the form is saved then."""

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.errors import Refused
 from radicale_onoffice.core.model import Kind
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Row, Verb, identifier
 
 logger = logging.getLogger(__name__)
 
 MODULES: Mapping[Kind, str] = {Kind.CONTACTS: "address", Kind.APPOINTMENTS: "calendar", Kind.TASKS: "task"}
 LANGUAGES: Mapping[str, str] = {"de": "DEU", "en": "ENG", "it": "ITA", "fr": "FRA", "es": "ESP", "nl": "NLD"}
-UNKNOWN_FIELD = frozenset({75, 138, 141, 143, 144, 145, 154})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class Person:
     last_name: str = ""
     short: str = ""  # Kuerzel
     email: str = ""
+    online: str = ""  # active, locked, deactivated …, in words or numbers that are not documented
+    language: str = ""  # Sprache
 
     def readings(self) -> Iterable[str]:
         """The ways in which records name this user beside the login."""
@@ -68,6 +70,8 @@ class Account:
     task_type: str = ""  # Art of a task made on a device; some accounts demand one
     one_entry_a_call: bool = False  # whether one modify takes numbers of several types is not documented
     task_private_writable: bool = False  # whether Privat may be written is not documented
+    tells_states: bool = False  # the users' list is whole, and says who is locked
+    closed_states: frozenset[str] = frozenset()  # values of ``online``, in small letters, that mean locked or deactivated
 
     def drops(self, kind: Kind, key: str) -> bool:
         """True if the account does not know this key."""
@@ -158,9 +162,9 @@ def dropped_keys(kind: Kind, tried: Sequence[tuple[str, Answer | Refusal]]) -> f
     return unknown
 
 
-def ask_people(offset: int = 0) -> Action:
+def ask_people(offset: int = 0, *, with_state: bool = True) -> Action:
     """One page of the users; needs the right to read users' data, without it code 170."""
-    keys = ["Nr", "Name", "Vorname", "Nachname", "email", "Kuerzel"]
+    keys = ["Nr", "Name", "Vorname", "Nachname", "email", "Kuerzel", *(("online", "Sprache") if with_state else ())]
     parameters = {"data": keys, "sortby": {"Nr": "ASC"}, "listlimit": MAX_ROWS, "listoffset": offset}
     return Action(verb=Verb.READ, resource="user", parameters=parameters)
 
@@ -196,6 +200,8 @@ def _person(row: Row) -> Person:
         last_name=text("Nachname", "lastname"),
         short=text("Kuerzel"),
         email=text("email"),
+        online=identifier(row.elements.get("online")),
+        language=text("Sprache"),
     )
 
 

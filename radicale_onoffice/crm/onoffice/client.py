@@ -16,18 +16,20 @@ doing it twice is no harm. Each try is signed anew, because a signature lives 12
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
-from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, MAX_ANSWER, Action, Answer, Credentials, Fault, Malformed, Refusal
+from radicale_onoffice.crm.onoffice.codes import Fault
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, MAX_ANSWER, Action, Answer, Credentials, Malformed, Refusal
 from radicale_onoffice.crm.onoffice.protocol import build as build_request
 from radicale_onoffice.crm.onoffice.protocol import parse as parse_answer
 
@@ -99,12 +101,17 @@ class Client:
         http: httpx.Client,
         *,
         patience: Patience = Patience(),
+        max_actions: int = MAX_ACTIONS,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ):
-        """``credentials`` is asked for each try, so that a new secret needs no restart; ``chance`` gives numbers from 0 to 1."""
+        """``credentials`` is asked for each try, so that a new secret needs no restart; ``chance`` gives numbers from 0 to 1.
+
+        ``max_actions`` is how many the account takes in one request; more are sent one request after the other.
+        """
+        self._max_actions = max_actions
         self._url, self._credentials, self._http, self._patience = url, credentials, http, patience
         self._now, self._monotonic, self._sleep, self._chance = now, monotonic, sleep, chance
         self._rest_until = float("-inf")
@@ -132,11 +139,22 @@ class Client:
         return [result for batch in batches for result in self.call(batch, deadline=deadline)]
 
     def call(self, actions: Sequence[Action], *, deadline: float | None = None) -> tuple[Answer | Refusal, ...]:
-        """What each action came to, in their order, sent in one request. Raises UpstreamDown, OutcomeUnknown."""
-        began = self._monotonic()
-        if began < self._rest_until:
+        """What each action came to, in their order, sent in one request if the account takes so many. Raises UpstreamDown, OutcomeUnknown."""
+        end = self._monotonic() + (self._patience.deadline if deadline is None else deadline)
+        found: tuple[Answer | Refusal, ...] = ()
+        for start in range(0, len(actions), self._max_actions):
+            try:
+                found += self._call(actions[start : start + self._max_actions], end)
+            except UpstreamDown as error:
+                if all(action.reads for action in actions[:start]) or isinstance(error, OutcomeUnknown):
+                    raise
+                raise OutcomeUnknown(f"Only {start} of {len(actions)} actions were done: {error}", error.retry_after) from error
+        return found
+
+    def _call(self, actions: Sequence[Action], end: float) -> tuple[Answer | Refusal, ...]:
+        """One request, tried until ``end``."""
+        if self._monotonic() < self._rest_until:
             raise UpstreamDown(f"onOffice does not answer: {self.trouble}", self._patience.retry_after)
-        end = began + (self._patience.deadline if deadline is None else deadline)
         may_repeat, perhaps, tries = all(action.may_repeat for action in actions), False, 0
         while True:
             try:
@@ -153,6 +171,25 @@ class Client:
                 self._give_up(actions, reason, pause, perhaps=perhaps, final=final)
             logger.warning("onOffice, try %d of %s: %s; next try in %.1f s", tries, _named(actions), reason, pause)
             self._sleep(pause)
+
+    def probe(
+        self, actions: Sequence[Action], alter: Callable[[bytes], bytes] = bytes, *, deadline: float | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """One try of reading actions: HTTP status, and the JSON of the answer as it is, {} if it is none. Nothing of it counts as an outage.
+
+        ``alter`` makes the signed request a wrong one, to see what is answered to that. Raises UpstreamDown, and ValueError for a write.
+        """
+        if not all(action.reads for action in actions):
+            raise ValueError("a probe only reads")
+        body = alter(build_request(actions, self._credentials(), int(self._now())))
+        try:
+            status, _, content = self._post(body, self._monotonic() + (self._patience.deadline if deadline is None else deadline))
+            answer = json.loads(content)
+        except (_NotDone, _PerhapsDone) as error:
+            raise UpstreamDown(f"onOffice does not answer: {error}", self._patience.retry_after) from error
+        except (ValueError, RecursionError):
+            answer = {}
+        return status, answer if isinstance(answer, dict) else {}
 
     def _pause(self, tries: int) -> float:
         """Grows with each try, and is spread at random, so that many clients do not come back all at once."""

@@ -18,6 +18,7 @@ from radicale_onoffice.core import merging
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Link, Store
+from radicale_onoffice.core.reports import REFUSED
 from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
@@ -218,7 +219,7 @@ class Drain:
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:
         """Keep it with the reason; a record that onOffice has goes back to what it has there."""
         self._errands.save(replace(errand, state=ErrandState.REFUSED, reason=str(error)))
-        self._errands.report(errand, f"a change made during an outage was refused: {error}")
+        self._errands.report(errand, f"a change made during an outage was refused: {error}", REFUSED)
         tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
         if link is not None and not self._errands.of(tenant, errand.record_id):
             self.take_back(connection, errand, link.crm_id, row)

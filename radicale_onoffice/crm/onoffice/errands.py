@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, UpstreamDown
-from radicale_onoffice.core.model import Actor, AuditLine, Face, Identity, Kind, Record, Value
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.records import Records
+from radicale_onoffice.core.reports import DEVIATION, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
@@ -104,20 +105,12 @@ class Errands:
         message = "onOffice did not answer a change of this record, and whether it was made is not known yet."
         return OutcomeUnknown(message, max(sending.RETRY_AFTER, left))
 
-    def report(self, errand: Errand, text: str) -> None:
+    def report(self, errand: Errand, text: str, event: str = DEVIATION) -> None:
         """Tell the administrator (log) and the user (page) what did not become as it was wished."""
-        login, tenant = errand.actor.identity.user, errand.actor.identity.tenant
-        logger.warning("record %s of %s@%s: %s", errand.record_id, login, tenant, text)
-        line = AuditLine(
-            at=self._clock(),
-            tenant=tenant,
-            login=login,
-            actor=f"{errand.actor.face} {errand.actor.device}".strip(),
-            event="deviation",
-            detail=f"{errand.record_id}: {text}",
-        )
+        identity = errand.actor.identity
+        logger.warning("record %s of %s@%s: %s", errand.record_id, identity.user, identity.tenant, text)
         with self._store.writing() as tx:
-            tx.add_audit(line)
+            tx.add_audit(line(errand.actor, self._clock(), event, errand.record_id, text))
 
     # ----------------------------------------------------- what our store is told
 

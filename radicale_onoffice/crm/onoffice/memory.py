@@ -26,6 +26,7 @@ class Memory:
     again: dict[str, list[str]] = field(default_factory=dict)  # kind → CRM ids that have to be read once more
     log_refused: bool = False  # the API user may not read the log
     alarms: dict[str, str] = field(default_factory=dict)  # "poll contacts", "sweep tasks" → what was too much to believe
+    people_alarm: str = ""  # what was too much to believe about users
     answered: str = ""  # when onOffice last answered a whole turn
 
     @property

@@ -7,6 +7,7 @@ turn that is cut off is taken up where it was.
 * **fill** walks through all kinds; each page is one commit with the place after it.
 * **poll** asks one request for what changed since the last poll, with an overlap (two hours and more where onOffice does not say in which
   zone its stamps are), the flags and, if the API user may, the log's deletes. Rows whose digest is known are not looked at any further.
+  Users and groups ride along every few minutes (``people``).
 * **sweep** walks like the fill and finds what no stamp tells, and what is gone: that is asked for once more by its id before it is dropped.
 
 **Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
@@ -30,9 +31,10 @@ from zoneinfo import ZoneInfo
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Value
 from radicale_onoffice.core.ports import Found, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
-from radicale_onoffice.crm.onoffice import contacts, identity, rows, walks
+from radicale_onoffice.crm.onoffice import contacts, identity, people, rows, walks
 from radicale_onoffice.crm.onoffice.account import Account
-from radicale_onoffice.crm.onoffice.client import Client
+from radicale_onoffice.crm.onoffice.client import Client, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.fields import Unreadable
 from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
@@ -45,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 SURVEY_EVERY = timedelta(hours=24)
 SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm; sooner if a poll sees that all is well
+PEOPLE_EVERY = timedelta(minutes=5)  # users and groups, with a poll
 VOLATILE = frozenset({contacts.STAMP, "modified", "imageUrl", "mobileUrl"})  # say nothing of a record, or are new at each reading
 Progress = Callable[[Kind, int], None]  # kind and how many records more
 
@@ -97,6 +100,8 @@ class Mirror:
         self._account: Account | None = None
         self._token = ""  # that the account was surveyed with
         self._surveyed: datetime | None = None
+        self._followed: datetime | None = None  # when users were looked at last
+        self._people_alarm, self._again = "", dict[Kind, list[str]]()
 
     # ------------------------------------------------------------------ turns
 
@@ -124,7 +129,7 @@ class Mirror:
 
     def accept(self, progress: Progress | None = None) -> None:
         """A sweep that believes everything: an administrator has looked at the alarm."""
-        kept, self._bounds = self._bounds, replace(self._bounds, anything=True)
+        kept, self._bounds, self._account = self._bounds, replace(self._bounds, anything=True), None
         try:
             self.sweep(progress)
         finally:
@@ -133,7 +138,12 @@ class Mirror:
     def _done(self, what: str, memory: Memory, work: Callable[[], None]) -> str:
         """Do it and remember that it is done. A sweep does not look at old appointments, so only polls tell up to when all is known."""
         began = self._clock()
-        work()
+        try:
+            work()
+        except RefusedByOnOffice as error:
+            if error.refusal.code in UNKNOWN_FIELD:
+                self._account = None  # a field is gone: the next turn asks which there are
+            raise
         if what == "polled":
             memory.pulled.update({kind: iso(began) for kind in Kind if not memory.alarm_of(kind)})
         elif what != "looked again":
@@ -142,7 +152,10 @@ class Mirror:
             memory.sweep_at = ""
         elif what != "polled":
             memory.sweep_at = iso(began + SWEEP_AGAIN)
-        memory.answered = iso(self._clock())
+        memory.answered, memory.people_alarm = iso(self._clock()), self._people_alarm
+        for kind, ids in self._again.items():
+            memory.again[kind] = sorted({*memory.again.get(kind, ()), *ids})
+        self._again = {}
         with self._store.writing() as tx:
             save_memory(tx, self._tenant, memory)
         return what
@@ -158,7 +171,7 @@ class Mirror:
             return memory_of(tx, self._tenant)
 
     def account(self) -> Account:
-        """The account as surveyed, at most a day ago; groups of our users follow it."""
+        """The account as surveyed, at most a day ago; our users follow it."""
         now, token = self._clock(), self._client.token_digest()
         if self._account is None or self._surveyed is None or token != self._token or now - self._surveyed >= SURVEY_EVERY:
             with self._store.reading() as tx:
@@ -167,21 +180,26 @@ class Mirror:
             found = survey(self._client, self._access, ZoneInfo(tenant.timezone))
             identity.demand_same(self._store, self._tenant, token, found)
             self._account, self._token, self._surveyed = found, token, now
-            self._regroup(found)
+            self._follow(found)
         return self._account
 
-    def _regroup(self, account: Account) -> None:
-        """Give our users the groups that they have in onOffice; users whom onOffice does not have keep theirs."""
+    def _follow(self, account: Account) -> bool:
+        """Bring our users to what onOffice says of its; False if that cannot be believed."""
+        self._followed = self._clock()
         with self._store.writing() as tx:
-            changed = [
-                replace(user, groups=account.groups_of(user.identity.user))
-                for user in tx.users(self._tenant)
-                if account.user_id(user.identity.user) and user.groups != account.groups_of(user.identity.user)
-            ]
-            for user in changed:
-                tx.save_user(user)
-            if changed:
-                tx.next_change(self._tenant, everybody=True)
+            found = people.follow(tx, self._tenant, account, self._followed, self._too_many)
+        for kind, ids in found.again.items():
+            self._again[kind] = sorted({*self._again.get(kind, ()), *ids})
+        if found.alarm and found.alarm != self._people_alarm:
+            logger.error("mirror of %s: %s", self._tenant, found.alarm)
+        self._people_alarm = found.alarm
+        return not found.alarm
+
+    def _poll_people(self, account: Account, changes: Changes) -> None:
+        """What rode along with a poll; it counts from the next turn on, because this one's flags were asked for the users known before."""
+        newer = people.newer(account, changes.also)
+        if newer is not None and self._follow(newer):
+            self._account = newer
 
     @property
     def _lease_name(self) -> str:
@@ -266,7 +284,9 @@ class Mirror:
         with self._store.reading() as tx:
             known = {kind: tx.links(self._tenant, kind) for kind in Kind}
         since = {kind: memory.pulled_at(kind) or self._clock() for kind in Kind}
-        changes = ask_changes(self._client, account, since, known, self._period(account), with_log=not memory.log_refused)
+        due = account.tells_states and (self._followed is None or self._clock() - self._followed >= PEOPLE_EVERY)
+        also = people.ask() if due else ()
+        changes = ask_changes(self._client, account, since, known, self._period(account), with_log=not memory.log_refused, also=also)
         memory.log_refused = memory.log_refused or changes.log_refused
         alarms = {kind: self._vanished(kind, changes, known[kind]) for kind in Kind}
         flags = self._flags_changed(changes, account, memory, mark) if account.people and not alarms[Kind.CONTACTS] else ""
@@ -283,6 +303,7 @@ class Mirror:
             elif memory.alarms.get(f"poll {kind}") and not alarms[kind]:
                 memory.sweep_at = iso(self._clock()) if memory.sweep_at else ""
         self._raise_alarms(memory, "poll", alarms)
+        self._poll_people(account, changes)
 
     def _vanished(self, kind: Kind, changes: Changes, known: Mapping[str, str]) -> str:
         """An alarm if onOffice shows nothing of a kind of which more than one record is here."""
@@ -346,7 +367,7 @@ class Mirror:
         with self._store.reading() as tx:
             known = tx.linked(self._tenant, kind, [record.id for record in records])
         found = []
-        for record in records:
+        for record in {one.id: one for one in reversed(records)}.values():  # an account may show a series once for each occurrence
             link = link_of(kind, record)
             if record.id in known and known[record.id][1].digest == link.digest:
                 continue

@@ -35,6 +35,7 @@ class Changes:
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seen: frozenset[Kind] = frozenset()
     log_refused: bool = False
+    also: Sequence[Answer | Refusal] = ()  # what came of the actions that rode along
 
 
 def earliest(since: datetime, account: Account) -> str:
@@ -67,8 +68,12 @@ def ask_changes(
     period: tuple[date, date],
     *,
     with_log: bool,
+    also: Sequence[Action] = (),
 ) -> Changes:
-    """What changed of each kind since a moment. ``known`` are ids that are here already. Raises UpstreamDown, RefusedByOnOffice."""
+    """What changed of each kind since a moment. ``known`` are ids that are here already; ``also`` is asked in the same request.
+
+    Raises UpstreamDown, RefusedByOnOffice.
+    """
     told = {kind: earliest(moment, account) for kind, moment in since.items()}
     wanted: list[Action] = [
         appointments.read_changed(since[Kind.APPOINTMENTS] - OVERLAP),
@@ -78,14 +83,15 @@ def ask_changes(
     ]
     log = [ask_deleted(kind, told[kind]) for kind in Kind] if with_log else []
     witnesses = [(kind, action) for kind in Kind for action in ask_witnesses(kind, known[kind], period, account)]
-    results = client.call([*wanted, *log, *(action for _, action in witnesses)], deadline=walks.DEADLINE)
+    results = client.call([*wanted, *log, *(action for _, action in witnesses), *also], deadline=walks.DEADLINE)
+    asked = len(wanted) + len(log) + len(witnesses)
     meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
-    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {})
+    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {}, also=results[asked:])
     changes.records[Kind.APPOINTMENTS] = _appointments(client, meetings, since[Kind.APPOINTMENTS] - OVERLAP)
     changes.records[Kind.TASKS] = _tasks(client, account, work, told[Kind.TASKS][:10])
     changes.records[Kind.CONTACTS] = walks.flagged(_contacts(client, account, people, told[Kind.CONTACTS]), changes.flags)
     _read_log(changes, results[len(wanted) : len(wanted) + len(log)])
-    shown = zip(witnesses, results[len(wanted) + len(log) :], strict=True)
+    shown = zip(witnesses, results[len(wanted) + len(log) : asked], strict=True)
     changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
     changes.seen |= {kind for kind, records in changes.records.items() if records}
     return changes

@@ -23,8 +23,10 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any, NamedTuple
+
+from radicale_onoffice.crm.onoffice.codes import ADVICE, Fault, fault_of
 
 URN = "urn:onoffice-de-ns:smart:2.5:smartml:action:"
 RELATION = "urn:onoffice-de-ns:smart:2.5:relationTypes:"
@@ -106,30 +108,6 @@ class Answer:
         return self.rows[0].id if self.rows and self.rows[0].id != "0" else ""
 
 
-class Fault(Enum):
-    """Whose fault a refusal is, which decides what the device is told."""
-
-    ACCESS = "access"  # token, signature, clock, address of the caller: ours to mend, so devices come again later
-    SERVER = "server"  # onOffice is ill: as if it were down
-    RIGHT = "right"  # the API user may not
-    GONE = "gone"  # no such record, or it is hidden from the API user
-    GATE = "gate"  # synchronisation is switched off in onOffice
-    VALUE = "value"  # what was sent does not fit; also every code that nobody knows
-
-
-def _codes(fault: Fault, *codes: int) -> dict[int, Fault]:
-    return dict.fromkeys(codes, fault)
-
-
-FAULTS: Mapping[int, Fault] = {
-    **_codes(Fault.ACCESS, 22, 41, 42, 49, 136, 137, 153, 158, 183, 193, 201, 240, 243, 248),
-    **_codes(Fault.SERVER, 1, 26, 27, 70, 155, 175, 176, 189, 190, 303, 999),
-    **_codes(Fault.RIGHT, 131, 156, 170, 174, 253, 261, 262),
-    **_codes(Fault.GONE, 80, 169, 235, 292, 293),
-    **_codes(Fault.GATE, 216, 217, 218),
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """An action that onOffice did not do. ``code`` is onOffice's own, known to us or not; ``message`` its words."""
@@ -140,10 +118,11 @@ class Refusal:
     @property
     def fault(self) -> Fault:
         """Whose fault it is."""
-        return FAULTS.get(self.code, Fault.VALUE)
+        return fault_of(self.code)
 
     def __str__(self) -> str:
-        return f"{self.message or 'no reason given'} (onOffice code {self.code})"
+        advice = ADVICE.get(self.code, "")
+        return f"{self.message or 'no reason given'} (onOffice code {self.code})" + (f". {advice}" if advice else "")
 
 
 class Malformed(ValueError):

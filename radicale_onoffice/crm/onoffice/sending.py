@@ -22,9 +22,10 @@ from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, Upstre
 from radicale_onoffice.core.model import Contact, Kind, Value
 from radicale_onoffice.crm.onoffice import rows
 from radicale_onoffice.crm.onoffice.client import DOWN, OutcomeUnknown, RefusedByOnOffice, error_of
+from radicale_onoffice.crm.onoffice.codes import Fault
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.fields import Unreadable
-from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, Action, Fault, Refusal
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, Action, Refusal
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 logger = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import account, contacts, fields, tasks
 from radicale_onoffice.crm.onoffice.account import Account, Person
 from radicale_onoffice.crm.onoffice.client import Client, error_of
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal
 from radicale_onoffice.crm.onoffice.tenants import Access
 
@@ -44,9 +45,12 @@ def survey(client: Client, access: Access, zone: ZoneInfo, deadline: float | Non
     configuration, groups, types = (
         _demanded(one, result) for one, result in zip(first, client.read(first, deadline=deadline), strict=True)
     )
+    people, tells_states = _people(client, deadline)
     return Account(
         zone=zone,
-        people=_people(client, deadline),
+        people=people,
+        tells_states=tells_states,
+        closed_states=access.closed,
         groups=account.groups(groups.rows),
         dropped={asked.kind: _dropped(client, asked, configuration, deadline) for asked in wanted_keys()},
         appointment_types=account.appointment_types(types.rows),
@@ -70,15 +74,21 @@ def _dropped(client: Client, asked: _Asked, configuration: Answer, deadline: flo
     return account.dropped_keys(asked.kind, list(zip(doubtful, tried, strict=True)))
 
 
-def _people(client: Client, deadline: float | None) -> tuple[Person, ...]:
-    """All users; without the right to read their data, the short list, which has the names, too."""
+def _people(client: Client, deadline: float | None) -> tuple[tuple[Person, ...], bool]:
+    """All users, and whether their states are told; without the right to read users' data the short list, which has the names, too."""
     found: list[Person] = []
+    with_state = True
     while True:
-        (page,) = client.call([account.ask_people(len(found))], deadline=deadline)
+        asked = account.ask_people(len(found), with_state=with_state)
+        (page,) = client.call([asked], deadline=deadline)
         if isinstance(page, Refusal) and page.code == NO_USERS_DATA:
-            logger.warning("the API user may not read users' data (code 170); their short names stay unknown")
-            return account.people(client.ask(account.ask_short_people(), deadline=deadline).rows)
-        rows = _demanded(account.ask_people(), page).rows
+            logger.warning("the API user may not read users' data (code 170); their short names and who is locked stay unknown")
+            return account.people(client.ask(account.ask_short_people(), deadline=deadline).rows), False
+        if isinstance(page, Refusal) and page.code in UNKNOWN_FIELD and with_state:
+            logger.warning("this account of onOffice does not tell who is locked, or in which language: %s", page)
+            with_state = False
+            continue
+        rows = _demanded(asked, page).rows
         found += account.people(rows)
         if len(rows) < MAX_ROWS:
-            return tuple(found)
+            return tuple(found), with_state and bool(found)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from radicale_onoffice.core.errors import BadRequest, UpstreamDown
 from radicale_onoffice.core.ports import Transaction
-from radicale_onoffice.crm.onoffice.protocol import Credentials
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, Credentials
 
 STABLE = "https://api.onoffice.de/api/stable/api.php"
 MAX_SECRET = 1024  # characters
@@ -36,6 +36,13 @@ class Access:
     task_type: str = ""  # Art of tasks made on a device, for accounts that demand one
     task_private_writable: bool = False
     one_entry_a_call: bool = False
+    max_actions: int = MAX_ACTIONS  # that the account takes in one request
+    closed_states: str = ""  # values of a user's ``online`` that mean locked or deactivated, with commas between
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """``closed_states`` one by one, in small letters."""
+        return frozenset(filter(None, (word.strip().casefold() for word in self.closed_states.split(","))))
 
     def __post_init__(self) -> None:
         """Raise BadRequest for what cannot work."""
@@ -43,6 +50,8 @@ class Access:
             scheme, _, rest = place.partition(":")
             if scheme not in ("file", "env") or not rest or (scheme == "file" and not Path(rest).is_absolute()):
                 raise BadRequest("Say where the secret lies, file:/absolute/path or env:NAME; not the secret itself.")
+        if not 1 <= self.max_actions <= MAX_ACTIONS:
+            raise BadRequest(f"A request has 1 to {MAX_ACTIONS} actions, not {self.max_actions}.")
         parts = urlsplit(self.url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL):
             raise BadRequest(f"The address of the API has to begin with https://, not {parts.scheme}://.")

@@ -4,9 +4,9 @@ A change of a record: what is ours alone (slots, pictures, who took a task off a
 somebody changed there meanwhile is adopted, and Conflict lets ``Records`` merge and try again. Then an errand is committed, and one request
 writes the fields that differ and reads back. A new record takes two requests, because reading back needs its id.
 
-What onOffice refuses is refused to the device, in onOffice's words, and stands on the page. No answer is no refusal: it is looked up, and if
-nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice is down a device
-is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
+What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
+looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice
+is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
-from radicale_onoffice.core.model import Actor, Kind, Record, Value
+from radicale_onoffice.core.model import Actor, Kind, Record, Task, Value
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.crm.embedded import new_id
 from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
@@ -93,18 +94,14 @@ class OnOffice:
                 raise  # it has an errand, or was no write
             except UpstreamDown as error:
                 return self._later(errand, error)
-            except Refused as error:
-                self.errands.report(errand, str(error))
-                raise
 
     def _with_newest_names(self, connection: Connection, write: Callable[[Connection], Held]) -> Held:
-        """A name that is not found may have come since onOffice was asked for its users and groups."""
+        """A name that is not found may have come, and a field gone, since onOffice was asked for its users, groups and fields."""
         try:
             return write(connection)
-        except RefusedByOnOffice:
-            raise
-        except Refused:
-            if not connection.look_again():
+        except Refused as error:
+            is_theirs = isinstance(error, RefusedByOnOffice) and error.refusal.code not in UNKNOWN_FIELD
+            if is_theirs or not connection.look_again():
                 raise
             return write(connection)
 
@@ -135,7 +132,7 @@ class OnOffice:
         if link is None:
             return self._create(connection, replace(errand, before=None))
         if not record.deleted and not self.errands.differs(connection, errand, link.crm_id):
-            return Held(errand.after)
+            return Held(self._as_private_as_there(_not_sent(errand), errand))
         row = sending.read(connection, record.kind, link.crm_id)
         if row is None:
             self.errands.demand_gone(connection, record, link.crm_id)
@@ -154,7 +151,9 @@ class OnOffice:
         assert errand.before is not None
         assert errand.after is not None
         try:
-            return _held(sending.change(connection, errand.kind, crm_id, errand.before, errand.after), errand)
+            taken = sending.change(connection, errand.kind, crm_id, errand.before, errand.after)
+            self._as_private_as_there(taken.value, errand)
+            return _held(taken, errand)
         except OutcomeUnknown as error:
             return self._found_out(connection, errand, error)
         except NotTaken as refused:
@@ -218,8 +217,16 @@ class OnOffice:
     def _reported(self, taken: Taken, errand: Errand) -> Held:
         if taken.refused:
             self.errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
+        self._as_private_as_there(taken.value, errand)
         self.errands.withdraw_refused(errand.actor.identity.tenant, errand.record_id)
         return _held(taken, errand)
+
+    def _as_private_as_there(self, value: Value, errand: Errand) -> Value:
+        """The value; that a device's mark of a private task was not taken is told, because colleagues see such a task in onOffice."""
+        if isinstance(value, Task) and isinstance(errand.after, Task) and value.private != errand.after.private:
+            told = "it stays private there" if value.private else "colleagues can see it there"
+            self.errands.report(errand, f"onOffice does not take whether a task is private from here: {told}. Change it in onOffice.")
+        return value
 
     # ---------------------------------------------------------------- a removal
 
@@ -264,6 +271,12 @@ def _final(errand: Errand) -> Value:
     value = errand.after if errand.after is not None else errand.before
     assert value is not None
     return value
+
+
+def _not_sent(errand: Errand) -> Value:
+    """What is stored of a change of which onOffice has to know nothing; that a task is private is onOffice's, if it cannot be written."""
+    value = _final(errand)
+    return replace(value, private=errand.before.private) if isinstance(value, Task) and isinstance(errand.before, Task) else value
 
 
 def _held(taken: Taken, errand: Errand) -> Held:
