@@ -44,10 +44,11 @@ class Gateway:
     announced: Announced
     verify: Verify | None = None  # a foreign password backend
 
-    def sign_in(self, authorization: str, address: str, device: str = "") -> Reader:
+    def sign_in(self, authorization: str, address: str, device: str = "", label: str = "") -> Reader:
         """The user of a Basic Authorization header; raises SignInRefused and Unavailable."""
         login, password = credentials(authorization)
-        return self.office.accounts.admit(login, password, Origin(address=address, face=Face.EAS, device=device), verify=self.verify)
+        origin = Origin(address=address, face=Face.EAS, device=device, label=label)
+        return self.office.accounts.admit(login, password, origin, verify=self.verify)
 
     def open(self, request: Request, who: Reader) -> Session | Answer:
         """The session of a request of a user who has just signed in, or the answer that the device's state demands."""

@@ -107,7 +107,7 @@ class Bridge:
             return "Autodiscover", await self._autodiscover(scope, headers, body)
         asked = _asked(scope, headers)
         authorization = headers.get("authorization", "")
-        sign_in = functools.partial(self._gateway.sign_in, authorization, address_of(scope), _device_hint(scope))
+        sign_in = functools.partial(self._gateway.sign_in, authorization, address_of(scope), *_device_hint(asked, scope))
         try:
             if isinstance(asked, Request):
                 key = _key(authorization, asked.device_id)
@@ -270,10 +270,12 @@ def _http(found: Answer) -> Http:
     return found
 
 
-def _device_hint(scope: Message) -> str:
-    """The device id of a plain query, for the log of a wrong password."""
+def _device_hint(asked: object, scope: Message) -> tuple[str, str]:
+    """Device id and type of a request, or the id of a plain query that is none, for the log of a wrong password."""
+    if isinstance(asked, Request):
+        return asked.device_id, asked.device_type
     query = scope["query_string"].decode("latin-1")
-    return next((pair.partition("=")[2][:64] for pair in query.split("&") if pair.lower().startswith("deviceid=")), "")
+    return next((pair.partition("=")[2][:64] for pair in query.split("&") if pair.lower().startswith("deviceid=")), ""), ""
 
 
 def address_of(scope: Message) -> str:

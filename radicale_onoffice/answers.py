@@ -35,6 +35,7 @@ class Exchange:
 
 
 exchange: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+stock_agent: ContextVar[str] = ContextVar("stock_agent", default="")  # the User-Agent under stock Radicale, left by the auth plugin
 
 
 def leave_error(error: OfficeError, answer: DavAnswer) -> None:
@@ -102,7 +103,7 @@ def body_text() -> str:
 def device() -> str:
     """What the client calls itself."""
     now = exchange.get()
-    return now.user_agent[:200] if now else ""
+    return (now.user_agent if now else stock_agent.get())[:200]
 
 
 def matches(header: str, etag: str) -> bool:

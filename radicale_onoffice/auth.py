@@ -10,7 +10,6 @@ import hmac
 import logging
 import secrets
 import threading
-from contextvars import ContextVar
 
 from radicale import auth as radicale_auth
 from radicale import log as radicale_log
@@ -25,7 +24,6 @@ from radicale_onoffice.pages.exchange import SESSION_COOKIE, read_cookies
 logger = logging.getLogger(__name__)
 
 BACKEND_DOWN = 60  # seconds until a client is to try again
-_user_agent: ContextVar[str] = ContextVar("user_agent", default="")
 
 
 class Auth(radicale_auth.BaseAuth):
@@ -39,7 +37,7 @@ class Auth(radicale_auth.BaseAuth):
 
     def get_external_login(self, environ):
         """A page with a session cookie is signed in by it, so that the page is open while sync is locked (rule 87)."""
-        _user_agent.set(environ.get("HTTP_USER_AGENT", ""))
+        answers.stock_agent.set(environ.get("HTTP_USER_AGENT", ""))
         # Sanitised as the host does it afterwards: a cookie must not open a DAV path by way of "/.web/../".
         if not (sanitize_path(environ.get("PATH_INFO", "")) + "/").startswith("/.web/"):
             return ()
@@ -49,7 +47,7 @@ class Auth(radicale_auth.BaseAuth):
     def _login_ext(self, login, password, context):
         if hmac.compare_digest(password.encode("utf-8", "surrogatepass"), self._session_word.encode()):
             return login
-        origin = Origin(address=getattr(context, "remote_addr", "") or "", face=Face.DAV, device=answers.device() or _user_agent.get())
+        origin = Origin(address=getattr(context, "remote_addr", "") or "", face=Face.DAV, device=answers.device())
         try:
             user = self._accounts.sign_in(login, password, origin, verify=self._backend)
         except SignInRefused:

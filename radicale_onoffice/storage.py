@@ -23,6 +23,7 @@ from radicale.storage import BaseCollection, BaseStorage
 
 from radicale_onoffice import answers, dav_queries, errors, formats, options, paths, turns, wiring
 from radicale_onoffice.core import folders
+from radicale_onoffice.core.clients import client_of
 from radicale_onoffice.core.errors import BadRequest, CursorInvalid, NotFound, OfficeError, Refused
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.model import Actor, Base, Face, Identity, Kind, Record
@@ -137,7 +138,12 @@ class Folder(BaseCollection):
     def _position(self) -> Cursor:
         if self._cursor is None:
             self._cursor = self._office.feeds.cursor(self._identity, self._kind)
+            self._synced()
         return self._cursor
+
+    def _synced(self) -> None:
+        """The client has been told what is new of this kind."""
+        self._office.visits.synced(self._identity, client_of(Face.DAV, answers.device()), self._kind)
 
     def sync(self, old_token: str = "") -> tuple[str, Iterable[str]]:
         """The sync token, and the names changed since (RFC 6578 3.2); ValueError is the host's word for valid-sync-token."""
@@ -149,6 +155,7 @@ class Folder(BaseCollection):
     @translated
     def _changes(self, since: Cursor) -> tuple[str, Iterable[str]]:
         cursor, entries = self._office.feeds.changes(self._identity, self._kind, since)
+        self._synced()
         names = [entry.name for entry in entries]
         self._changed = frozenset(names)
         return f"{TOKEN}{cursor.epoch}:{cursor.seq}", names
@@ -184,6 +191,7 @@ class Folder(BaseCollection):
     def get_filtered(self, filters: Iterable[Any]) -> list[tuple[Item, bool]]:
         """Candidates for a query, and whether they are known to match (RFC 4791 7.8, RFC 6352 8.6)."""
         filters = list(filters)
+        self._synced()
         if self._kind is Kind.CONTACTS:
             may_match = dav_queries.card_prefilter(filters)
             return [(self.item(offer), False) for offer in self._listing() if may_match(offer.text)]

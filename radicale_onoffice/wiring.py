@@ -18,10 +18,12 @@ from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.overview import Overview
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
+from radicale_onoffice.core.visits import Visits
 from radicale_onoffice.crm.embedded import Embedded
 from radicale_onoffice.crm.onoffice.client import Client, pool
 from radicale_onoffice.crm.onoffice.connections import Connections
@@ -128,8 +130,10 @@ def assemble(
     crm: Crm = Embedded()
     if connections is not None:
         crm = OnOffice(store=store, connections=connections, records=lambda: records, policy=policy, clock=clock, waiting=turns.given_up)
+    visits = Visits(store, clock)
     accounts = Accounts(
         store=store,
+        visits=visits,
         policy=policy,
         clock=clock,
         hasher=hasher or Hasher(),
@@ -152,6 +156,8 @@ def assemble(
         records=records,
         devices=Devices(store, policy, clock),
         directory=Directory(store, feeds, default_tenant),
+        visits=visits,
+        overview=Overview(store, accounts, feeds, policy, clock),
     )
 
 

@@ -20,9 +20,10 @@ from activesync_bridge.wbxml import reader
 from activesync_bridge.wbxml.codepages import AirSync
 from activesync_bridge.wbxml.element import Element, Encoded
 from activesync_bridge.wbxml.writer import encode, encode_children
+from radicale_onoffice.core.clients import client_of
 from radicale_onoffice.core.errors import BadRequest, Conflict, CursorInvalid, GateClosed
 from radicale_onoffice.core.folders import offered_kinds
-from radicale_onoffice.core.model import Device, Kind
+from radicale_onoffice.core.model import Device, Face, Kind
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
@@ -153,6 +154,7 @@ def _collection(session: Session, request: CollectionRequest, room: int) -> Part
             _tell_clone(session, kind, opened)
             return Part(_status(session, request, Status.INVALID_KEY))
         assert stored is not None
+        session.office.visits.synced(session.identity, client_of(Face.EAS, session.device.id), kind)
         return _current(session, kind, request, stored, opened, room)
     except CursorInvalid:
         return Part(_status(session, request, Status.INVALID_KEY))

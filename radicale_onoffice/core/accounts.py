@@ -19,11 +19,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from radicale_onoffice.core import lockout
+from radicale_onoffice.core.clients import Client, client_of
 from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, SignInRefused
 from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, PageSession, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store
+from radicale_onoffice.core.visits import Visits
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +47,17 @@ Verify = Callable[[str, str], bool]  # login, password -> right? for a foreign p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an attempt comes from, for the log."""
+    """Where an attempt comes from: for the log, and to tell the user's clients apart. ``device`` is a DeviceId or a User-Agent."""
 
     address: str = ""
     face: str = ""
     device: str = ""
+    label: str = ""  # what people call such a device
+
+    @property
+    def client(self) -> Client | None:
+        """The client that it is a visit of; the page is none."""
+        return client_of(self.face, self.device, self.label)
 
 
 class Accounts:
@@ -59,6 +67,7 @@ class Accounts:
         self,
         *,
         store: Store,
+        visits: Visits,
         policy: Policy,
         clock: Callable[[], datetime],
         hasher: Hasher,
@@ -67,7 +76,7 @@ class Accounts:
         memo_seconds: int = 300,
         session_hours: int = 12,
     ):
-        self._store, self._policy, self._clock, self._hasher = store, policy, clock, hasher
+        self._store, self._visits, self._policy, self._clock, self._hasher = store, visits, policy, clock, hasher
         self.default_tenant, self._new_token = default_tenant, new_token
         self._memo: OrderedDict[bytes, datetime] = OrderedDict()
         self._memo_lock, self._memo_key = threading.Lock(), new_token().encode()
@@ -125,6 +134,9 @@ class Accounts:
         if attempts.failures:
             with self._store.writing() as writing:
                 writing.clear_attempts(identity, door)
+                self._visits.came_in_within(writing, account[1], origin.client, origin.address)
+        else:
+            self._visits.came_in(account[1], origin.client, origin.address)
         return Reader(tenant=account[0], user=account[1])
 
     @staticmethod
@@ -175,6 +187,7 @@ class Accounts:
             if lockout.has_expired(before, self._policy, now):
                 tx.clear_attempts(identity, door)
             attempts = tx.add_failure(identity, door, now, origin.address)
+            self._visits.failed_within(tx, identity, origin.client, origin.address)
             crossed = lockout.crosses(door, attempts, self._policy) and tx.lock(identity, door, now)
             if crossed:
                 detail = f"after {attempts.failures} wrong passwords, last from {origin.address} {origin.device}"

@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from radicale_onoffice.core.clients import Client
 from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices
-from radicale_onoffice.core.model import AuditLine, Device, DeviceState, Failure, Identity
+from radicale_onoffice.core.model import AuditLine, Device, DeviceState, Face, Failure, Identity
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 
@@ -129,6 +130,7 @@ class Devices:
         with self._store.writing() as tx:
             found = tx.remove_device(identity, device_id)
             if found:
+                tx.remove_visit(identity, Client(Face.EAS, device_id, ""))
                 self._audit(tx, identity, device_id, "removed", by)
                 tx.next_change(identity.tenant, everybody=True)
         return found

@@ -138,6 +138,11 @@ class Feeds:
         with self._store.reading() as tx:
             return tx.feed_offers(feed.id)
 
+    def count(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> int:
+        """How many records are offered now."""
+        with self._fresh(identity, kind, scope) as (tx, feed):
+            return tx.live_count(feed.id)
+
     def offers(self, identity: Identity, kind: Kind, names: Iterable[str], scope: str = DEFAULT) -> Sequence[Offer]:
         """The stored forms of those of these names that are offered."""
         feed = self.refresh(identity, kind, scope)

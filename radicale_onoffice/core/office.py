@@ -10,10 +10,12 @@ from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
+from radicale_onoffice.core.overview import Overview
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
+from radicale_onoffice.core.visits import Visits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +33,5 @@ class Office:
     records: Records
     devices: Devices
     directory: Directory
+    visits: Visits
+    overview: Overview

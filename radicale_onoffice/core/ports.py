@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from radicale_onoffice.core.lists import Lists
 from radicale_onoffice.core.model import (
     Actor,
     Attempts,
@@ -111,7 +112,7 @@ class Summary(NamedTuple):
     recurring: bool
 
 
-class Transaction(Protocol):
+class Transaction(Lists, Protocol):
     """One unit of work. Everything read in it is of one moment; everything written becomes visible together, or not at all."""
 
     # ---- tenants, users, doors

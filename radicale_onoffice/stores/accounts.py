@@ -59,6 +59,7 @@ OF_A_USER = (
     tables.sync_states,
     tables.client_ids,
     tables.failures,
+    tables.visits,
 )
 
 

@@ -74,7 +74,29 @@ page_sessions = Table(
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, nullable=False),
     Column("notice", Text, nullable=False),
+    Column("last_used", BigInteger),
+    Column("browser", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
     Index(None, "tenant", "login"),
+)
+
+# Which clients come with a login, over both faces.
+visits = Table(
+    "visits",
+    metadata,
+    *_identity(),
+    Column("face", Text, primary_key=True),
+    Column("client", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("last_ok", BigInteger),
+    Column("last_failed", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("password_of", BigInteger),
+    Column("synced_contacts", BigInteger),
+    Column("synced_appointments", BigInteger),
+    Column("synced_tasks", BigInteger),
 )
 
 settings = Table("settings", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))

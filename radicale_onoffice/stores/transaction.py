@@ -8,10 +8,12 @@ from radicale_onoffice.stores.accounts import AccountsPart
 from radicale_onoffice.stores.devices import DevicesPart
 from radicale_onoffice.stores.elsewhere import ElsewherePart
 from radicale_onoffice.stores.feeds import FeedsPart
+from radicale_onoffice.stores.lists import ListsPart
 from radicale_onoffice.stores.records import RecordsPart
+from radicale_onoffice.stores.visits import VisitsPart
 
 
-class SqlTransaction(AccountsPart, RecordsPart, FeedsPart, DevicesPart, ElsewherePart):
+class SqlTransaction(AccountsPart, RecordsPart, FeedsPart, DevicesPart, ElsewherePart, VisitsPart, ListsPart):
     """ports.Transaction over one SQLAlchemy connection."""
 
     def __init__(self, connection: Connection):

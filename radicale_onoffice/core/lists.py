@@ -1,0 +1,35 @@
+"""What pages and lists ask of a transaction, beside what synchronisation needs (``ports.Transaction`` has both)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from radicale_onoffice.core.clients import Client, Visit
+from radicale_onoffice.core.model import Identity, Kind
+
+
+class Lists(Protocol):
+    """Visits, and rows by the page."""
+
+    # ---- visits
+    def visits(self, identity: Identity) -> tuple[Visit, ...]:
+        """What is kept of a login's clients."""
+
+    def note_visit(self, identity: Identity, client: Client, address: str, at: datetime, kind: Kind | None) -> None:
+        """A client came in with today's password, and synchronised ``kind`` if that is given; an unknown login leaves no row.
+
+        Without an address or a label those that are known stay.
+        """
+
+    def note_failed_visit(self, identity: Identity, client: Client, address: str, at: datetime) -> None:
+        """Count a wrong password of a client; an unknown login leaves no row, at the same cost."""
+
+    def prune_visits(self, identity: Identity, known: int, strangers: int) -> None:
+        """Keep the newest clients only: so many that came in, and so many that never did."""
+
+    def remove_visit(self, identity: Identity, client: Client) -> None: ...
+
+    # ---- feeds
+    def live_count(self, feed_id: int) -> int:
+        """How many records a feed offers."""
