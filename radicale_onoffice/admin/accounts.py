@@ -245,7 +245,7 @@ def maintenance_on(
 ) -> None:
     """Switch maintenance on."""
     with opened(config) as office:
-        office.accounts.set_maintenance(message, retry_after)
+        office.accounts.set_maintenance(message, retry_after, administrator())
         out.print("Maintenance is on; clients get 503 and keep their passwords.")
 
 
@@ -254,7 +254,7 @@ def maintenance_on(
 def maintenance_off(config: Config) -> None:
     """Switch maintenance off."""
     with opened(config) as office:
-        office.accounts.set_maintenance(None)
+        office.accounts.set_maintenance(None, by=administrator())
         out.print("Maintenance is off.")
 
 

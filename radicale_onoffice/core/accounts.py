@@ -19,19 +19,24 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from radicale_onoffice.core import lockout
-from radicale_onoffice.core.clients import Client, client_of
-from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, SignInRefused
+from radicale_onoffice.core.audit import difference, printable
+from radicale_onoffice.core.clients import Client, browser_label, client_of
+from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused
 from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, PageSession, User
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Store
-from radicale_onoffice.core.visits import Visits
+from radicale_onoffice.core.ports import Store, Transaction
+from radicale_onoffice.core.visits import SEEN_EVERY, Visits
 
 logger = logging.getLogger(__name__)
 
 MAX_LOGIN, MAX_PASSWORD = 255, 1024  # characters
+MIN_CHOSEN = 8  # characters of a password that a user chooses on the page (NIST SP 800-63B 5.1.1.2)
+MAX_SESSIONS = 20  # of one user
+MAX_STRANGERS, PRUNE_EVERY = 10_000, 500  # logins that do not exist whose wrong passwords are kept; failures between two looks at that
 MEMO_SIZE = 10_000
 MAINTENANCE_KEY = "maintenance"
+MAX_MESSAGE, MIN_RETRY, MAX_RETRY = 500, 1, 86_400  # characters; seconds
 
 
 class Hasher(Protocol):
@@ -79,6 +84,7 @@ class Accounts:
         self._store, self._visits, self._policy, self._clock, self._hasher = store, visits, policy, clock, hasher
         self.default_tenant, self._new_token = default_tenant, new_token
         self._memo: OrderedDict[bytes, datetime] = OrderedDict()
+        self._failures = 0  # wrong passwords that this process has counted
         self._memo_lock, self._memo_key = threading.Lock(), new_token().encode()
         self._memo_life, self._session_life = timedelta(seconds=memo_seconds), timedelta(hours=session_hours)
         # What an unknown login is checked against, so that it costs what a known one does.
@@ -127,7 +133,7 @@ class Accounts:
             raise _maintenance(maintenance)
         if lockout.is_closed(door, attempts, self._policy, now):
             raise SignInRefused
-        if not self._is_right(user, login, password, verify, now):
+        if not self._is_right(user, login, password, verify, now) or (user and door is Door.SYNC and self.is_expired(user)):
             self._count(identity, door, origin, attempts, now)
             raise SignInRefused
         assert account is not None
@@ -149,7 +155,7 @@ class Accounts:
         stored = user.password if user and user.password and verify is None else self._nobodys_hash
         key = hmac.digest(self._memo_key, "\0".join((login, password, stored)).encode("utf-8", "surrogatepass"), "sha256")
         if user is not None and self._is_remembered(key, now):
-            return not self._is_expired(user, now)
+            return True
         right = verify(login, password) if verify else self._hasher.verify(password, stored)
         # An unknown user pays for the check, too, and can never pass it.
         if not right or user is None or (verify is None and not user.password):
@@ -157,11 +163,12 @@ class Accounts:
         self._remember(key, now)
         if verify is None and self._hasher.needs_update(stored):
             self._rehash(user, password)
-        return not self._is_expired(user, now)
+        return True
 
-    def _is_expired(self, user: User, now: datetime) -> bool:
+    def is_expired(self, user: User) -> bool:
+        """True if the password is too old for sync; the page stays open, or nobody could change it (rule 91, U45)."""
         days = self._policy.password_max_age_days
-        return bool(days) and user.password_changed is not None and now > user.password_changed + timedelta(days=days)
+        return bool(days) and user.password_changed is not None and self._clock() > user.password_changed + timedelta(days=days)
 
     def _is_remembered(self, key: bytes, now: datetime) -> bool:
         with self._memo_lock:
@@ -187,19 +194,22 @@ class Accounts:
             if lockout.has_expired(before, self._policy, now):
                 tx.clear_attempts(identity, door)
             attempts = tx.add_failure(identity, door, now, origin.address)
+            self._failures += 1
+            if self._failures % PRUNE_EVERY == 0:
+                tx.prune_attempts(MAX_STRANGERS)
             self._visits.failed_within(tx, identity, origin.client, origin.address)
             crossed = lockout.crosses(door, attempts, self._policy) and tx.lock(identity, door, now)
             if crossed:
                 detail = f"after {attempts.failures} wrong passwords, last from {origin.address} {origin.device}"
                 tx.add_audit(
                     AuditLine(
-                        at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=_printable(detail)
+                        at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=printable(detail)
                     )
                 )
         if crossed:
             logger.warning(
                 "sync access locked: login=%s address=%s face=%s device=%s failures=%d (unlock: page, or `radicale-onoffice user unlock`)",
-                *map(_printable, (self.login_name(identity), origin.address, origin.face, origin.device)),
+                *map(printable, (self.login_name(identity), origin.address, origin.face, origin.device)),
                 attempts.failures,
             )
 
@@ -212,13 +222,12 @@ class Accounts:
 
     def unlock(self, identity: Identity, by: str) -> bool:
         """Open the sync lock; True if it was locked (rule 88, U42)."""
-        now = self._clock()
         with self._store.writing() as tx:
             was_locked = tx.clear_attempts(identity, Door.SYNC)
             if was_locked:
-                tx.add_audit(AuditLine(at=now, tenant=identity.tenant, login=identity.user, actor=by, event="unlocked"))
+                self._audit(tx, identity, by, "unlocked")
         if was_locked:
-            logger.info("sync access unlocked: login=%s by=%s", _printable(self.login_name(identity)), _printable(by))
+            logger.info("sync access unlocked: login=%s by=%s", printable(self.login_name(identity)), printable(by))
         return was_locked
 
     def save_user(self, user: User, password: str | None, by: str) -> None:
@@ -238,12 +247,45 @@ class Accounts:
             if password is not None:
                 tx.remove_page_sessions(user.identity)
             event = "password changed" if known and password is not None else "changed" if known else "created"
-            tx.add_audit(AuditLine(at=self._clock(), tenant=user.identity.tenant, login=user.identity.user, actor=by, event=event))
+            self._audit(tx, user.identity, by, event, difference(known, user))
+
+    def _audit(self, tx: Transaction, identity: Identity, by: str, event: str, detail: str = "") -> None:
+        line = AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=event, detail=detail)
+        tx.add_audit(line)
+
+    def change_password(self, session: PageSession, old: str, new: str, origin: Origin, *, verify: Verify | None = None) -> None:
+        """A user's own change on the page: ends the user's other sessions, and leaves the sync lock (rule 90).
+
+        Raises SignInRefused for a wrong old password, which counts at the page's door, or while that refuses tries; BadRequest for a new one
+        that is too short, or the old one; Refused if a foreign backend keeps the passwords.
+        """
+        if verify is not None:
+            raise Refused("Passwords are kept by another server here; change yours there.")
+        if not MIN_CHOSEN <= len(new) <= MAX_PASSWORD or "\0" in new or new == old:
+            raise BadRequest(f"A new password has {MIN_CHOSEN} to {MAX_PASSWORD} characters and is not the old one.")
+        now, identity = self._clock(), session.identity
+        with self._store.reading() as tx:
+            account, attempts = tx.visitor(identity, Door.PAGE)
+        user = account[1] if account else None
+        if lockout.is_closed(Door.PAGE, attempts, self._policy, now):
+            raise SignInRefused
+        if user is None or not self._is_right(user, self.login_name(identity), old, None, now):
+            self._count(identity, Door.PAGE, origin, attempts, now)
+            raise SignInRefused
+        stored = self._hasher.hash(new)
+        with self._store.writing() as tx:
+            current = tx.user(identity)
+            if current is None or current.password_changed != user.password_changed:
+                raise SignInRefused  # somebody else changed it meanwhile: the old one is no longer right
+            tx.save_user(replace(current, password=stored, password_changed=now))
+            tx.clear_attempts(identity, Door.PAGE)
+            tx.remove_page_sessions(identity, keep=session.token_digest)
+            self._audit(tx, identity, self.on_the_page(session), "password changed")
 
     def remove_user(self, identity: Identity, by: str) -> bool:
         """Remove a user with all that is the user's own; records stay. False if there was none."""
         with self._store.writing() as tx:
-            tx.add_audit(AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event="removed"))
+            self._audit(tx, identity, by, "removed")
             tx.next_change(identity.tenant, everybody=True)
             return tx.remove_user(identity)
 
@@ -255,35 +297,61 @@ class Accounts:
             text = tx.setting(MAINTENANCE_KEY)
         return _maintenance(text) if text else None
 
-    def set_maintenance(self, message: str | None, retry_after: int = 600) -> None:
-        """Switch maintenance on with a message, or off with None."""
+    def set_maintenance(self, message: str | None, retry_after: int = 600, by: str = "") -> None:
+        """Switch maintenance of the whole installation on with a message, or off with None. Raises BadRequest."""
+        if message is not None and not (0 < len(message) <= MAX_MESSAGE and message.isprintable()):
+            raise BadRequest(f"A message has 1 to {MAX_MESSAGE} printable characters.")
+        if not MIN_RETRY <= retry_after <= MAX_RETRY:
+            raise BadRequest(f"Clients come again after {MIN_RETRY} to {MAX_RETRY} seconds.")
         text = None if message is None else json.dumps({"message": message, "retry_after": retry_after, "since": self._clock().isoformat()})
         with self._store.writing() as tx:
             tx.save_setting(MAINTENANCE_KEY, text)
+            self._audit(tx, Identity(self.default_tenant, ""), by, f"maintenance {'on' if text else 'off'}", message or "")
 
     # ------------------------------------------------------------ page sessions
 
-    def open_page_session(self, user: User) -> str:
-        """A new session; returns the token for the cookie."""
-        token, now = self._new_token(), self._clock()
+    def open_page_session(self, user: User, origin: Origin | None = None) -> str:
+        """A new session under a token that nobody has had before, whatever cookie the browser sent; returns the token for the cookie."""
+        token, now, origin = self._new_token(), self._clock(), origin or Origin()
         session = PageSession(
-            token_digest=_digest(token), identity=user.identity, csrf=self._new_token(), created=now, expires=now + self._session_life
+            token_digest=_digest(token),
+            identity=user.identity,
+            csrf=self._new_token(),
+            created=now,
+            expires=now + self._session_life,
+            last_used=now,
+            browser=browser_label(origin.device),
+            address=printable(origin.address),
         )
         with self._store.writing() as tx:
             tx.prune_page_sessions(now)
             tx.save_page_session(session)
+            for oldest in tx.page_sessions(user.identity)[MAX_SESSIONS:]:
+                tx.remove_page_session(oldest.token_digest)
         return token
 
     def page_session(self, token: str) -> PageSession | None:
         """The session of a cookie, None if there is none or it has expired."""
+        now = self._clock()
         with self._store.reading() as tx:
             session = tx.page_session(_digest(token))
-        return session if session and session.expires > self._clock() else None
+        if session is None or session.expires <= now:
+            return None
+        if session.last_used is None or now - session.last_used >= SEEN_EVERY:
+            with self._store.writing(lasting=False) as tx:
+                tx.change_page_session(session.token_digest, last_used=now)
+        return session
+
+    def page_sessions(self, identity: Identity) -> tuple[PageSession, ...]:
+        """The sessions that a user has open, the newest first."""
+        now = self._clock()
+        with self._store.reading() as tx:
+            return tuple(one for one in tx.page_sessions(identity) if one.expires > now)
 
     def notice(self, session: PageSession, text: str) -> None:
         """Leave a line for the session's next page."""
         with self._store.writing() as tx:
-            tx.save_page_session(replace(session, notice=text))
+            tx.change_page_session(session.token_digest, notice=text)
 
     def take_notice(self, session: PageSession) -> str:
         """The line that was left, once (rule 89)."""
@@ -296,6 +364,27 @@ class Accounts:
         with self._store.writing() as tx:
             tx.remove_page_session(session.token_digest)
 
+    def revoke_page_session(self, identity: Identity, token_digest: str, by: str) -> bool:
+        """End one of a user's sessions from another one; False if the user has none of this digest."""
+        with self._store.writing() as tx:
+            found = any(one.token_digest == token_digest for one in tx.page_sessions(identity))
+            if found:
+                tx.remove_page_session(token_digest)
+                self._audit(tx, identity, by, "page session ended")
+        return found
+
+    def revoke_page_sessions(self, identity: Identity, by: str, *, keep: str = "") -> int:
+        """End all of a user's sessions but the one with the digest ``keep``; how many that were."""
+        with self._store.writing() as tx:
+            count = tx.remove_page_sessions(identity, keep=keep)
+            if count:
+                self._audit(tx, identity, by, "page sessions ended", str(count))
+        return count
+
+    def on_the_page(self, session: PageSession) -> str:
+        """Who acts, for audit lines."""
+        return f"page {self.login_name(session.identity)}"
+
 
 def _offered_by(user: User) -> User:
     """What of a user decides what is offered, and in what form: all but the password and the admin mark."""
@@ -304,11 +393,6 @@ def _offered_by(user: User) -> User:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _printable(text: str) -> str:
-    """Text from outside in a form that cannot forge a log line."""
-    return "".join(character if character.isprintable() else "?" for character in text)[:200]
 
 
 def _demand_password(password: str) -> None:

@@ -16,6 +16,25 @@ COMMENT = re.compile(r"\([^()]*(?:\([^()]*\)[^()]*)*\)")
 # Products that many clients name beside their own
 SHARED = frozenset({"mozilla", "gecko", "applewebkit", "khtml", "like"})
 
+# What tells browsers and systems apart: the first that a User-Agent contains, because many name others, too
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
 
 class Client(NamedTuple):
     """A client of a login. ``id`` is the phone's DeviceId, or the product of a DAV client, which two devices of one login may share."""
@@ -39,6 +58,13 @@ def client_of(face: str, device: str, label: str = "") -> Client | None:
     name, version = next((one for one in products if one[0].lower() not in SHARED), ("", ""))
     name = name.replace("+", " ")[:MAX_ID]
     return Client(Face.DAV, name, f"{name} {version}".strip()[:MAX_LABEL]) if name else None
+
+
+def browser_label(user_agent: str) -> str:
+    """A browser for people, e.g. "Firefox, Linux"; "" if nothing is recognised."""
+    browser = next((label for word, label in BROWSERS if word in user_agent), "")
+    system = next((label for word, label in SYSTEMS if word in user_agent), "")
+    return ", ".join(filter(None, (browser, system)))
 
 
 def _printable(text: str) -> str:

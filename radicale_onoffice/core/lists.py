@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from radicale_onoffice.core.clients import Client, Visit
-from radicale_onoffice.core.model import Identity, Kind
+from radicale_onoffice.core.model import Identity, Kind, PageSession
 
 
 class Lists(Protocol):
@@ -33,3 +34,13 @@ class Lists(Protocol):
     # ---- feeds
     def live_count(self, feed_id: int) -> int:
         """How many records a feed offers."""
+
+    # ---- page sessions and doors
+    def page_sessions(self, identity: Identity) -> Sequence[PageSession]:
+        """A user's sessions, also expired ones, the newest first."""
+
+    def change_page_session(self, token_digest: str, *, notice: str | None = None, last_used: datetime | None = None) -> None:
+        """Change what is given of a session, unless it has ended meanwhile."""
+
+    def prune_attempts(self, strangers: int) -> None:
+        """Forget the oldest wrong passwords of logins that do not exist, all but so many."""

@@ -337,6 +337,9 @@ class PageSession:
     created: datetime
     expires: datetime
     notice: str = ""  # shown once, on the next page
+    last_used: datetime | None = None  # to ten minutes
+    browser: str = ""
+    address: str = ""  # where it was opened from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

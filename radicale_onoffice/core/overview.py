@@ -53,6 +53,7 @@ class UserStatus:
 
     lock: Lock | None
     maintenance: Maintenance | None
+    is_password_expired: bool  # sync is refused until the user changes it (rule 91)
     with_old_password: tuple[Visit, ...]
     told: tuple[AuditLine, ...]
 
@@ -90,6 +91,7 @@ class Overview:
         return UserStatus(
             lock=_lock(attempts, visits) if lockout.is_locked(attempts, self._policy, now) else None,
             maintenance=self._accounts.maintenance(),
+            is_password_expired=self._accounts.is_expired(who.user),
             with_old_password=tuple(one for one in visits if has_old_password(one, who.user)),
             told=tuple(recent[:MAX_TOLD]),
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import Row, and_, bindparam, delete, exists, select, update
 
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, Kind, PageSession, Tenant, User, UserState
 from radicale_onoffice.stores import tables
@@ -89,6 +89,23 @@ def _user(*columns: Any) -> User:
 @functools.lru_cache(maxsize=256)
 def _tenant(name: str, module: bool, timezone: str, region: str) -> Tenant:
     return Tenant(name=name, module=module, timezone=timezone, region=region)
+
+
+def _session(row: Row[Any]) -> PageSession:
+    created, expires = from_micros(row.created), from_micros(row.expires)
+    assert created is not None
+    assert expires is not None
+    return PageSession(
+        token_digest=row.token_digest,
+        identity=Identity(row.tenant, row.login),
+        csrf=row.csrf,
+        created=created,
+        expires=expires,
+        notice=row.notice,
+        last_used=from_micros(row.last_used),
+        browser=row.browser,
+        address=row.address,
+    )
 
 
 def _attempts(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
@@ -191,19 +208,25 @@ class AccountsPart(Part):
         self._connection.execute(delete(tables.attempts).where(*mine))
         return was_locked
 
+    def prune_attempts(self, strangers: int) -> None:
+        columns = tables.attempts.c
+        is_user = exists().where(tables.users.c.tenant == columns.tenant, tables.users.c.login == columns.login)
+        newest = select(columns.last_at).where(~is_user).order_by(columns.last_at.desc()).offset(strangers).limit(1)
+        oldest = self._connection.execute(newest).scalar_one_or_none()
+        if oldest is not None:
+            self._connection.execute(delete(tables.attempts).where(~is_user, columns.last_at <= oldest))
+
     # ------------------------------------------------------------------ pages
 
     def page_session(self, token_digest: str) -> PageSession | None:
-        row = self._connection.execute(
-            select(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest)
-        ).one_or_none()
-        if row is None:
-            return None
-        created, expires = from_micros(row.created), from_micros(row.expires)
-        assert created is not None
-        assert expires is not None
-        identity = Identity(row.tenant, row.login)
-        return PageSession(token_digest=token_digest, identity=identity, csrf=row.csrf, created=created, expires=expires, notice=row.notice)
+        found = select(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest)
+        row = self._connection.execute(found).one_or_none()
+        return _session(row) if row else None
+
+    def page_sessions(self, identity: Identity) -> Sequence[PageSession]:
+        columns = tables.page_sessions.c
+        mine = select(tables.page_sessions).where(columns.tenant == identity.tenant, columns.login == identity.user)
+        return [_session(row) for row in self._connection.execute(mine.order_by(columns.created.desc(), columns.token_digest))]
 
     def save_page_session(self, session: PageSession) -> None:
         row = {
@@ -213,15 +236,24 @@ class AccountsPart(Part):
             "created": to_micros(session.created),
             "expires": to_micros(session.expires),
             "notice": session.notice,
+            "last_used": to_micros(session.last_used),
+            "browser": session.browser,
+            "address": session.address,
         }
         self._save(tables.page_sessions, ("token_digest",), row)
 
     def remove_page_session(self, token_digest: str) -> None:
         self._connection.execute(delete(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest))
 
-    def remove_page_sessions(self, identity: Identity) -> None:
+    def change_page_session(self, token_digest: str, *, notice: str | None = None, last_used: datetime | None = None) -> None:
+        values = {"notice": notice, "last_used": to_micros(last_used)}
+        changed = {name: value for name, value in values.items() if value is not None}
+        self._connection.execute(update(tables.page_sessions).where(tables.page_sessions.c.token_digest == token_digest).values(changed))
+
+    def remove_page_sessions(self, identity: Identity, *, keep: str = "") -> int:
         columns = tables.page_sessions.c
-        self._connection.execute(delete(tables.page_sessions).where(columns.tenant == identity.tenant, columns.login == identity.user))
+        mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.token_digest != keep)
+        return self._connection.execute(delete(tables.page_sessions).where(*mine)).rowcount
 
     def prune_page_sessions(self, now: datetime) -> None:
         self._connection.execute(delete(tables.page_sessions).where(tables.page_sessions.c.expires <= to_micros(now)))
