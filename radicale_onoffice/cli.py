@@ -94,7 +94,9 @@ def migrate(config: Config) -> None:
 @clear
 def list_options(
     json: AsJson = False,
-    form: Annotated[manual.Form, typer.Option("--format", help="table, markdown (README) or config (sample file)")] = manual.Form.TABLE,
+    form: Annotated[
+        manual.Form, typer.Option("--format", help="table, markdown or clients (README), or config (sample file)")
+    ] = manual.Form.TABLE,
 ) -> None:
     """List every option of the configuration file."""
     rows = manual.rows()
@@ -103,7 +105,7 @@ def list_options(
     elif form is manual.Form.TABLE:
         show(rows, as_json=False, title="Options", empty="")
     else:
-        typer.echo(manual.markdown() if form is manual.Form.MARKDOWN else manual.sample(), nl=False)
+        typer.echo(manual.TEXTS[form](), nl=False)
 
 
 @app.command("version")

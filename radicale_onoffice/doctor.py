@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import make_url
 
-from radicale_onoffice import asgi, doctor_onoffice, options
+from radicale_onoffice import asgi, doctor_onoffice, options, signing
 from radicale_onoffice.auth import load_backend
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.errors import Unavailable
@@ -35,6 +35,7 @@ def findings(paths: str, *, deep: bool) -> Iterator[Finding]:
     yield from _files(paths, configuration.get("storage", "onoffice_database"))
     yield _clock()
     yield _backend(configuration)
+    yield from signing.findings(configuration, datetime.now(UTC))
     try:
         store = open_store(configuration.get("storage", "onoffice_database"))
     except ValueError as error:

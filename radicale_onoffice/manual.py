@@ -1,10 +1,15 @@
-"""README's option table and ``config/radicale.config``, made from ``options.OPTIONS``; a test holds both files against this."""
+"""README's option table and ``config/radicale.config``, made from ``options.OPTIONS``, and README's clients, made from what the page
+"Set up a device" is made from; a test holds the files against this.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from radicale_onoffice.options import OPTIONS, Option
+from radicale_onoffice.pages.clients import CLIENTS, NOTES, Place, Setting, Way, What
+from radicale_onoffice.pages.language import vocabulary
 
 HEAD = """\
 # radicale-onoffice: one Radicale file for server, plugins and limits. Made by `radicale-onoffice options --format config`.
@@ -42,11 +47,12 @@ request_header_on_debug = False
 
 
 class Form(StrEnum):
-    """In which form options are listed."""
+    """In which form options are listed; ``clients`` are README's instructions for clients."""
 
     TABLE = "table"
     MARKDOWN = "markdown"
     CONFIG = "config"
+    CLIENTS = "clients"
 
 
 def rows() -> list[dict[str, str]]:
@@ -65,6 +71,29 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def clients(way: Way) -> str:
+    """The clients that come this way as a Markdown table: what to do, and what to type."""
+    lines = ["| client | steps | what to enter |", "|---|---|---|"]
+    texts = {key: text for key, text in vocabulary("en").items() if isinstance(text, str)}
+    for client in CLIENTS:
+        for one, settings in client.ways:
+            if one is way:
+                steps = texts[f"steps_{client.key}_{way}"].replace("\n", " ")
+                typed = "; ".join(_entry(setting, texts) for setting in settings)
+                lines.append(f"| {texts[f'client_{client.key}']} | {steps} | {typed} |")
+    return "\n".join(lines) + "\n"
+
+
+def _entry(setting: Setting, texts: dict[str, str]) -> str:
+    """One field; a password needs no word more."""
+    label = texts[setting.label]
+    if setting.what is What.PASSWORD:
+        return label
+    if setting.what in NOTES or setting.what is What.EMAIL:
+        return f"{label}: {texts[f'say_{setting.what}']}"
+    return f"{label}: `{Place(scheme='https', host='SERVER', port=443, root='/').values('LOGIN', '')[setting.what]}`"
+
+
 def sample() -> str:
     """A commented configuration file with every option."""
     sections = [f"[{section}]\n{fixed}{''.join(map(_commented, _of(section)))}\n" for section, fixed in FIXED.items()]
@@ -77,3 +106,10 @@ def _of(section: str) -> list[Option]:
 
 def _commented(option: Option) -> str:
     return f"# {option.help} ({option.kind}).\n{option.name} = {option.default}".rstrip() + "\n"
+
+
+TEXTS: Mapping[Form, Callable[[], str]] = {
+    Form.MARKDOWN: markdown,
+    Form.CONFIG: sample,
+    Form.CLIENTS: lambda: f"{clients(Way.EAS)}\n{clients(Way.DAV)}",
+}

@@ -212,6 +212,15 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _option("web", "session_hours", number(1, 720), "12", "Hours that a login to the pages lasts", "hours"),
     _option("web", "metrics_token", str, "", "Bearer token that opens /metrics for others than this machine"),
+    _option(
+        "web",
+        "profile_certificate",
+        str,
+        "",
+        "PEM file of the certificate, with those above it, that signs Apple profiles (extra `signing`); empty: they are not signed",
+        "path",
+    ),
+    _option("web", "profile_key", str, "", "PEM file of that certificate's key; empty: the key is in the certificate's file", "path"),
     _activesync("enabled", yes_or_no, "True", "Serve phones over Exchange ActiveSync beside DAV", "yes/no"),
     _activesync(
         "policy",

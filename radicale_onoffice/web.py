@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from radicale.web import BaseWeb
 
-from radicale_onoffice import options, wiring
+from radicale_onoffice import options, signing, wiring
 from radicale_onoffice.auth import backend_of
 from radicale_onoffice.pages.exchange import MAX_FORM, Answer, Fields, Request, parse_fields, read_cookies
 from radicale_onoffice.pages.site import Setup, Site
@@ -26,6 +26,7 @@ class Web(BaseWeb):
         setup = Setup(
             verify=backend_of(self.configuration, office.accounts),
             has_eas=self.configuration.get("web", "activesync_enabled"),
+            sign=signing.signer_of(self.configuration),
         )
         self._site = Site(office, setup)
         self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from http import HTTPStatus
@@ -52,16 +52,18 @@ STATUS: tuple[tuple[type[OfficeError], HTTPStatus], ...] = (
     (BadRequest, HTTPStatus.BAD_REQUEST),
     (OfficeError, HTTPStatus.BAD_REQUEST),
 )
-NAVIGATION: Sequence[tuple[str, str]] = (("/", "my_sync"),)
+NAVIGATION: Sequence[tuple[str, str]] = (("/", "my_sync"), ("/set-up", "set_up"))
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What the configuration says about the pages: ``has_eas`` whether phones are served over ActiveSync beside DAV."""
+    """What the configuration says about the pages: ``has_eas`` whether phones are served over ActiveSync beside DAV, ``sign`` what puts a
+    signature around a profile for Apple's devices."""
 
     verify: Verify | None = None
     has_eas: bool = True
+    sign: Callable[[bytes], bytes] | None = None
 
 
 class Site:

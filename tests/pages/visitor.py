@@ -13,7 +13,8 @@ class Page:
 
     def __init__(self, answer):
         self.answer, self.status, self.html = answer, answer.status_code, answer.text
-        self.tree = lxml.html.document_fromstring(answer.text) if answer.text.lstrip().startswith("<") else None
+        is_page = answer.headers.get("content-type", "").startswith("text/html") and answer.text
+        self.tree = lxml.html.document_fromstring(answer.text) if is_page else None
 
     @property
     def text(self) -> str:
