@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from radicale_onoffice import wiring
 from radicale_onoffice.core.model import Actor, Appointment, Contact, Entry, EntryKind, EntryType, Face, Identity, Kind, Slot, Tenant, User
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.pages.routes import ROUTES, Route
 from radicale_onoffice.stores.sql import open_store
 from tests.browser.live import Live
 from tests.serving import open_server
@@ -106,19 +105,3 @@ def contact(number: int) -> Contact:
         entries=tuple(entries),
         sync_users=("anna",) if number % 4 != 3 else (),
     )
-
-
-# What stands for a name in a route's path: a thing of anna's, in the gallery.
-NAMES: Mapping[str, Callable[[Office], str]] = {}
-
-
-def address(route: Route, office: Office) -> str:
-    """Where the page of a route is in the gallery."""
-    path = route.path
-    for name in route.regex.groupindex:
-        assert name in NAMES, f"say in {__name__}.NAMES what stands for {{{name}}} of {route.path}"
-        path = path.replace(f"{{{name}}}", NAMES[name](office))
-    return path
-
-
-PAGES = tuple(route for route in ROUTES if route.method == "GET")

@@ -63,7 +63,7 @@ WITHOUT_SCRIPTS, PHONE_WITHOUT_SCRIPTS = Equipment(scripts=False), Equipment(wid
 class Person:
     """A profile with one window. ``faults`` are what must not happen: errors of scripts, of the server, of the policy; a dialog."""
 
-    def __init__(self, browser: Browser, url: str, equipment: Equipment = DESKTOP):
+    def __init__(self, browser: Browser, url: str, equipment: Equipment = DESKTOP, *, bypass_csp: bool = False):
         self.url = url
         self.context = browser.new_context(
             viewport={"width": equipment.width, "height": equipment.height},
@@ -71,6 +71,7 @@ class Person:
             color_scheme="dark" if equipment.dark else "light",
             reduced_motion="reduce",
             locale=equipment.language,
+            bypass_csp=bypass_csp,
         )
         self.page: Page = self.context.new_page()
         self.faults: list[str] = []

@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import gallery, keyboard
 from tests.browser.person import Equipment, Person
+from tests.pages.addresses import PAGES
 
 MOST = 100 * 1024  # bytes of a page
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
@@ -21,14 +22,14 @@ def open_gallery(tmp_path_factory):
         yield live
 
 
-@pytest.fixture(scope="module", params=[*gallery.PAGES, SIGN_IN, NOT_FOUND], ids=lambda one: getattr(one, "path", one))
+@pytest.fixture(scope="module", params=[*PAGES, SIGN_IN, NOT_FOUND], ids=str)
 def seen(request, browser, open_gallery):
     """Somebody who has opened the page with an empty cache, and nothing else."""
     person = Person(browser, open_gallery.url, Equipment())
     if request.param != SIGN_IN:
         person.take_session(open_gallery.office, gallery.ANNA)
     is_page = request.param not in (SIGN_IN, NOT_FOUND)
-    path = gallery.address(request.param, open_gallery.office) if is_page else {SIGN_IN: "/", NOT_FOUND: "/nothing"}[request.param]
+    path = request.param.path(open_gallery.office) if is_page else {SIGN_IN: "/", NOT_FOUND: "/nothing"}[request.param]
     if not person.is_page(path):
         pytest.skip(f"{path} is a file to keep")
     person.open(path)
