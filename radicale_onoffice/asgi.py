@@ -9,6 +9,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ def load_configuration(paths: str):
 class Metrics:
     """What /metrics tells."""
 
-    def __init__(self, office: Office, hub: Hub):
-        self._office, self._hub = office, hub
+    def __init__(self, office: Office, hub: Hub, late: timedelta = mirrors.LATE):
+        """``late``: how far behind a mirror is stale."""
+        self._office, self._hub, self._late = office, hub, late
         self.registry = CollectorRegistry()
         self._requests = Counter("onoffice_requests", "Requests by method and status", ("method", "status"), registry=self.registry)
         self._commands = Counter("onoffice_activesync_requests", "Requests of phones", ("command", "status"), registry=self.registry)
@@ -85,6 +87,7 @@ class Metrics:
         self._alarm = Gauge(
             "onoffice_mirror_alarm", "1 while onOffice shows too little to be believed", ("tenant",), registry=self.registry
         )
+        self._stale = Gauge("onoffice_mirror_stale", "1 while what is read may be old", ("tenant", "kind"), registry=self.registry)
         self._ill = Gauge("onoffice_mirror_trouble", "1 while pulling fails", ("tenant",), registry=self.registry)
         self._errands = Gauge("onoffice_errands", "Changes on their way to onOffice", ("tenant", "state"), registry=self.registry)
         self._maintenance = Gauge("onoffice_maintenance", "1 while maintenance is on", registry=self.registry)
@@ -115,12 +118,13 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _tell_mirrors(self, tx: Transaction) -> None:
-        for gauge in (self._lag, self._alarm, self._ill, self._errands):
+        for gauge in (self._lag, self._stale, self._alarm, self._ill, self._errands):
             gauge.clear()  # a tenant may have been disconnected
         for name in mirrors.connected(tx):
-            state = mirrors.state_of(tx, name, self._office.clock())
-            for kind, lag in state.lag.items():
-                self._lag.labels(name, kind.value).set(math.inf if lag is None else lag.total_seconds())
+            state = mirrors.state_of(tx, name, self._office.clock(), late=self._late)
+            for kind, one in state.kinds.items():
+                self._lag.labels(name, kind.value).set(math.inf if one.lag is None else one.lag.total_seconds())
+                self._stale.labels(name, kind.value).set(one.is_stale)
             self._alarm.labels(name).set(bool(state.alarms))
             self._ill.labels(name).set(state.trouble is not None)
             for word, number in state.errands.items():
@@ -199,7 +203,7 @@ def _parts(configuration) -> Parts:
     max_body = configuration.get("server", "max_content_length")
     pool = Pool(_turns(configuration.get("storage", "onoffice_database")))
     hub = Hub(office.store)
-    metrics = Metrics(office, hub)
+    metrics = Metrics(office, hub, mirrors.late_after(configuration.get("storage", "onoffice_poll_seconds")))
     bridge = Bridge(
         office,
         hub,

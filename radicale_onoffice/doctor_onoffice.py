@@ -16,8 +16,6 @@ from radicale_onoffice.crm.onoffice.protocol import Refusal
 from radicale_onoffice.findings import BAD, GOOD, NOTE, Finding
 
 DEADLINE = 15.0  # seconds that onOffice gets for its first answer
-LATE_POLLS = 5  # intervals between two polls, after which nobody seems to pull
-LATE = timedelta(minutes=10)  # ... and at least this
 
 
 def findings(store: Store, poll_seconds: int) -> Iterator[Finding]:
@@ -33,7 +31,7 @@ def findings(store: Store, poll_seconds: int) -> Iterator[Finding]:
             connection = connections.to(name)
             if connection is not None:
                 yield from _account(name, connection, store)
-                yield from _mirror(name, store, wiring.utc_now(), max(LATE, LATE_POLLS * timedelta(seconds=poll_seconds)))
+                yield from _mirror(name, store, wiring.utc_now(), mirrors.late_after(poll_seconds))
 
 
 def _account(name: str, connection: Connection, store: Store) -> Iterator[Finding]:
@@ -89,7 +87,7 @@ def _people(name: str, connection: Connection, store: Store) -> Iterator[Finding
 
 def _mirror(name: str, store: Store, now: datetime, late: timedelta) -> Iterator[Finding]:
     with store.reading() as tx:
-        state = mirrors.state_of(tx, name, now)
+        state = mirrors.state_of(tx, name, now, late=late)
     missing = [kind.value for kind, lag in state.lag.items() if lag is None]
     ages = [lag for lag in state.lag.values() if lag is not None]
     if state.trouble is not None:
@@ -109,9 +107,8 @@ def _mirror(name: str, store: Store, now: datetime, late: timedelta) -> Iterator
 
 
 def _errands(name: str, state: mirrors.State) -> Iterator[Finding]:
-    waiting = state.errands[ErrandState.WAITING] + state.errands[ErrandState.SENT]
-    if waiting:
-        yield Finding("errands", NOTE, f"{name}: {waiting} changes wait to be sent", "`serve` sends them as soon as onOffice answers.")
+    if state.queued:
+        yield Finding("errands", NOTE, f"{name}: {state.queued} changes wait to be sent", "`serve` sends them as soon as onOffice answers.")
     if state.errands[ErrandState.REFUSED]:
         refused = f"{name}: onOffice refused {state.errands[ErrandState.REFUSED]} changes that devices think done"
         yield Finding("errands", BAD, refused, "radicale-onoffice errand list; then `errand retry` or `errand drop`")

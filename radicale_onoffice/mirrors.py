@@ -19,10 +19,14 @@ from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import ErrandState, Transaction
 from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.connections import Connection
-from radicale_onoffice.crm.onoffice.mirror import Mirror, memory_of
+from radicale_onoffice.crm.onoffice.memory import memory_of
+from radicale_onoffice.crm.onoffice.mirror import Mirror
 from radicale_onoffice.crm.onoffice.writing import OnOffice
+from radicale_onoffice.options import CrmType
 
 TROUBLE, ACCEPT = "trouble", "accept"  # names of what is kept beside the mirror's memory
+LATE_POLLS = 5  # intervals between two polls, after which nobody seems to pull
+LATE = timedelta(minutes=10)  # ... and at least this
 
 
 def holder(role: str) -> str:
@@ -83,28 +87,72 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindState:
+    """How the copy of one kind of records is."""
+
+    pulled: datetime | None  # up to when everything that changed in onOffice is here; None: the kind is not filled yet
+    lag: timedelta | None  # how long ago that was
+    is_stale: bool  # what is read may be old: not filled, too far behind, not to be believed, or onOffice does not answer
+    alarm: str  # why onOffice's answers are not believed; "" if they are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """How a tenant's mirror is."""
 
     tenant: str
-    lag: Mapping[Kind, timedelta | None]  # since when changes in onOffice may not be here; None: the kind is not filled yet
-    trouble: Trouble | None
-    alarms: tuple[str, ...]
+    crm: CrmType  # EMBEDDED: the tenant has no account at onOffice; then nothing is stale, and the rest is empty
+    kinds: Mapping[Kind, KindState]
+    trouble: Trouble | None  # the last error, while it lasts
     errands: Mapping[ErrandState, int]
+    oldest_errand: datetime | None  # when the longest waiting change was made; refused ones apart
     log_refused: bool  # deletes are only found nightly
 
+    @property
+    def lag(self) -> Mapping[Kind, timedelta | None]:
+        """Since when changes in onOffice may not be here; None: the kind is not filled yet."""
+        return {kind: one.lag for kind, one in self.kinds.items()}
 
-def state_of(tx: Transaction, tenant: str, now: datetime) -> State:
-    """How a tenant's mirror is at a moment."""
-    memory = memory_of(tx, tenant)
-    age = now - datetime.fromisoformat(memory.since) if memory.since else None
-    counts = Counter(errand.state for errand in tx.errands(tenant))
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What onOffice shows that is too little to be believed."""
+        return tuple(dict.fromkeys(one.alarm for one in self.kinds.values() if one.alarm))
+
+    @property
+    def queued(self) -> int:
+        """Changes on their way to onOffice, refused ones apart."""
+        return self.errands[ErrandState.WAITING] + self.errands[ErrandState.SENT]
+
+
+def late_after(poll_seconds: int) -> timedelta:
+    """How far behind a mirror has to be until nobody seems to pull."""
+    return max(LATE, LATE_POLLS * timedelta(seconds=poll_seconds))
+
+
+def state_of(tx: Transaction, tenant: str, now: datetime, *, late: timedelta = LATE) -> State:
+    """How a tenant's copy of onOffice is: what a page, a command or metrics show of it. No request to onOffice is made.
+
+    ``now`` is aware (``Office.clock()``); ``late`` is ``late_after(onoffice_poll_seconds)``. Works for every tenant; one that has no account
+    gets ``crm`` EMBEDDED and kinds that are never stale. Moments are aware, in UTC. Texts are for the administrator, in English. Raises
+    Unavailable if our database does not answer.
+    """
+    is_connected = tenants.access(tx, tenant) is not None
+    memory, trouble, found = memory_of(tx, tenant), trouble_of(tx, tenant), tx.errands(tenant)
+    counts = Counter(errand.state for errand in found)
+    waiting = [errand.at for errand in found if errand.state is not ErrandState.REFUSED]
+    kinds = {}
+    for kind in Kind:
+        pulled, alarm = memory.pulled_at(kind), memory.alarm_of(kind)
+        is_late = pulled is None or now - pulled > late
+        is_stale = is_connected and (is_late or bool(alarm) or trouble is not None)
+        kinds[kind] = KindState(pulled=pulled, lag=None if pulled is None else now - pulled, is_stale=is_stale, alarm=alarm)
     return State(
         tenant=tenant,
-        lag={kind: age if memory.places.get(kind) == "" else None for kind in Kind},
-        trouble=trouble_of(tx, tenant),
-        alarms=tuple(memory.alarms.values()),
+        crm=CrmType.ONOFFICE if is_connected else CrmType.EMBEDDED,
+        kinds=kinds,
+        trouble=trouble,
         errands={state: counts[state] for state in ErrandState},
+        oldest_errand=min(waiting, default=None),
         log_refused=memory.log_refused,
     )
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from radicale_onoffice import mirrors
+from radicale_onoffice import asgi, mirrors
 from radicale_onoffice.admin.accounts import tenants as tenant_commands
 from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, opened, out, print_json, show
 from radicale_onoffice.core.errors import OfficeError
@@ -19,7 +19,8 @@ from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import ErrandState
 from radicale_onoffice.crm.onoffice import tenants
-from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror, forget
+from radicale_onoffice.crm.onoffice.memory import forget
+from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
 from radicale_onoffice.crm.onoffice.tenants import Access
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 
@@ -208,25 +209,39 @@ def status(config: Config, tenant: OneTenant = None, json: AsJson = False) -> No
     """Tell how far behind each tenant's mirror is, what went wrong last, and what waits to be sent."""
     with opened(config) as office:
         names, now = _chosen(office, tenant), office.clock()
+        late = mirrors.late_after(asgi.load_configuration(config).get("storage", "onoffice_poll_seconds"))
         with office.store.reading() as tx:
-            states = [mirrors.state_of(tx, name, now) for name in names]
+            states = [mirrors.state_of(tx, name, now, late=late) for name in names]
     if json:
         print_json([_row(state) for state in states])
         return
-    show([{key: _words(value) for key, value in _row(state).items()} for state in states], as_json=False, title="Mirrors", empty="")
+    show([{key: _words(value) for key, value in _shown(state).items()} for state in states], as_json=False, title="Mirrors", empty="")
 
 
 def _row(state: mirrors.State) -> dict[str, object]:
-    lags = {kind.value: None if lag is None else round(lag.total_seconds()) for kind, lag in state.lag.items()}
+    """For programs: lags in seconds, moments as ISO 8601 in UTC, null for what there is not."""
     return {
         "tenant": state.tenant,
-        **{f"{kind} lag": lag for kind, lag in lags.items()},
-        "waiting": state.errands[ErrandState.WAITING] + state.errands[ErrandState.SENT],
+        "crm": state.crm.value,
+        **{f"{kind} lag": None if one.lag is None else round(one.lag.total_seconds()) for kind, one in state.kinds.items()},
+        **{f"{kind} pulled": None if one.pulled is None else one.pulled.isoformat() for kind, one in state.kinds.items()},
+        **{f"{kind} stale": one.is_stale for kind, one in state.kinds.items()},
+        **{f"{kind} alarm": one.alarm for kind, one in state.kinds.items()},
+        "waiting": state.queued,
+        "oldest waiting": None if state.oldest_errand is None else state.oldest_errand.isoformat(),
         "refused": state.errands[ErrandState.REFUSED],
         "alarm": "; ".join(state.alarms),
         "error": state.trouble.what if state.trouble else "",
         "error since": state.trouble.since if state.trouble else "",
     }
+
+
+def _shown(state: mirrors.State) -> dict[str, object]:
+    """For people: what fits into a line."""
+    row, told = _row(state), ("waiting", "refused", "alarm", "error", "error since")
+    lags = {f"{kind} lag": row[f"{kind} lag"] for kind in Kind}
+    stale = ", ".join(kind for kind, one in state.kinds.items() if one.is_stale)
+    return {"tenant": state.tenant, **lags, "stale": stale, **{key: row[key] for key in told}}
 
 
 def _words(value: object) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from radicale_onoffice.core import appointments, contacts, merging, rights, rules, tasks
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an import of the administrator has none
 Also = Callable[[Transaction, Record], None]
 TRIES = 5  # a write that carries no expected version is merged again when somebody else was faster
+DROPPED_AT_ONCE = 200  # records in one commit: nobody else writes meanwhile
 MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
 EXTENSIONS: Mapping[Kind, str] = {Kind.CONTACTS: ".vcf", Kind.APPOINTMENTS: ".ics", Kind.TASKS: ".ics"}
 
@@ -55,8 +56,7 @@ class Commit:
     leftovers: Leftovers
     uid: str
     name: str
-    action: str
-    deleted: bool = False
+    action: str  # "created", "changed", "restored", "deleted"
 
 
 class Records(Lookups):
@@ -358,19 +358,23 @@ class Records(Lookups):
             action="created",
         )
 
-    def drop(self, actor: Actor, record_id: str) -> None:
-        """Store that a CRM elsewhere does not have a record any more. Raises NotFound."""
-        record = self.get(actor.identity.tenant, record_id)
-        with self._store.writing() as tx:
-            commit = self._next(actor, record, Held(record.value), record.leftovers, "deleted")
-            self._commit(tx, replace(commit, deleted=True), reader_of_tenant(tx, actor.identity))
+    def drop(self, actor: Actor, record_ids: Sequence[str], also: Callable[..., None] = lambda _tx, _ids: None) -> None:
+        """Store that a CRM elsewhere does not have these records any more, many in a commit; ``also`` is called in it, with their ids."""
+        for start in range(0, len(record_ids), DROPPED_AT_ONCE):
+            some = record_ids[start : start + DROPPED_AT_ONCE]
+            with self._store.writing() as tx:
+                for record in tx.records(actor.identity.tenant, some):
+                    if not record.deleted:
+                        self._bury(tx, actor, record, Held(record.value))
+                also(tx, some)
 
     def _delete(self, actor: Actor, record: Record) -> None:
         held = self._crm.delete(actor, record)
         with self._store.writing() as tx:
-            who = reader_of_tenant(tx, actor.identity)
-            commit = self._next(actor, record, held, record.leftovers, "deleted")
-            self._commit(tx, replace(commit, deleted=True), who)
+            self._bury(tx, actor, record, held)
+
+    def _bury(self, tx: Transaction, actor: Actor, record: Record, held: Held) -> None:
+        self._commit(tx, self._next(actor, record, held, record.leftovers, "deleted"), reader_of_tenant(tx, actor.identity))
 
     # -------------------------------------------------------------- commit
 
@@ -392,7 +396,7 @@ class Records(Lookups):
         """Store one version; raises Conflict if somebody else stored one since ``commit.record`` was read."""
         tenant, now = commit.actor.identity.tenant, self._clock()
         summary = summarise(commit.held.value, who)
-        before = commit.record
+        before, is_deleted = commit.record, commit.action == "deleted"
         rendered = self._text(commit.kind, commit.held.value, commit.leftovers, commit.uid, now, who)
         default_name = f"{commit.record_id}{EXTENSIONS[commit.kind]}"
         name = before.name if before else self._free_name(tx, tenant, commit, default_name)
@@ -413,9 +417,9 @@ class Records(Lookups):
             recurring=summary.recurring,
             modified=now,
             created=before.created if before else now,
-            deleted=commit.deleted,
+            deleted=is_deleted,
         )
-        tx.save_record(record, summary._replace(audience=frozenset()) if commit.deleted else summary, commit.action, commit.actor)
+        tx.save_record(record, summary._replace(audience=frozenset()) if is_deleted else summary, commit.action, commit.actor)
         self._keep(tx, record, commit.held)
         if commit.name and commit.name != name:
             tx.save_alias(commit.actor.identity, commit.kind, commit.name, record.id)

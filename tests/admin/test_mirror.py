@@ -82,7 +82,9 @@ def test_a_connected_tenant_is_filled_and_told_of(connected, emulator):
     assert ["Eins", "Zwei"] == sorted(row["title"] for row in json.loads(connected("record", "list", "--json")))
     row = status_of(connected)
     assert 0 <= row["contacts lag"] < 60
-    assert (0, 0, "", "") == (row["waiting"], row["refused"], row["alarm"], row["error"])
+    assert (0, None, 0, "", "") == (row["waiting"], row["oldest waiting"], row["refused"], row["contacts alarm"], row["error"])
+    assert ("onoffice", False, True) == (row["crm"], row["contacts stale"], row["tasks stale"])
+    assert "onOffice shows no tasks at all" in row["tasks alarm"]
     assert "filled already" in connected("mirror", "fill")
 
 
@@ -202,6 +204,8 @@ def test_check_is_well_with_a_filled_mirror(connected, emulator):
     add_addresses(emulator, "Eins")
     assert ("note", "default: not filled yet: contacts, appointments, tasks") in findings(connected)["mirror"]
     connected("mirror", "fill")
+    assert "onOffice shows no tasks at all" in str(findings(connected, status=1)["mirror"])
+    connected("mirror", "accept", "default")
     told = findings(connected)
     assert [("ok", "default: token and secret can be read")] == told["credentials"]
     assert {"ok"} == {state for check in ("onOffice", "rights", "mirror") for state, _ in told[check]}
@@ -241,7 +245,8 @@ def test_check_tells_of_alarm_trouble_age_and_errands(connected, store):
     actor = Actor(identity=Identity("default", "anna"), face=Face.DAV)
     with store.writing() as tx:
         memory = json.loads(tx.mirror_state("default", "pull"))
-        memory.update(since="2026-01-01T00:00:00+00:00", alarms={"sweep": "3 of 3 contacts have vanished"})
+        pulled = dict.fromkeys(Kind, "2026-01-01T00:00:00+00:00")
+        memory.update(pulled=pulled, alarms={"sweep contacts": "3 of 3 contacts have vanished"})
         tx.save_mirror_state("default", "pull", json.dumps(memory))
         mirrors.save_trouble(tx, "default", mirrors.Trouble("2026-01-01T00:00:00+00:00", "onOffice does not answer"))
         for state in (ErrandState.WAITING, ErrandState.REFUSED):

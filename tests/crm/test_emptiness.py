@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import event
 
 from radicale_onoffice.core.model import Identity, Kind
 from tests.crm.pulled import TABLES
@@ -22,14 +23,13 @@ def test_a_lost_right_removes_nothing(pulled, kind, caplog):
     made.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
     assert "swept" == made.mirror.turn()
     assert 3 == len(made.values(kind))
-    assert f"3 of 3 {kind} have vanished" in made.mirror.memory().alarms["sweep"]
+    assert f"3 of 3 {kind} have vanished" in made.mirror.memory().alarms[f"sweep {kind}"]
     assert "Does the API user still have its rights?" in caplog.text
     assert "polled" == made.mirror.turn()
     assert made.mirror.memory().alarms
     made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
-    made.pass_time(hours=1, minutes=1)
-    assert "swept" == made.mirror.turn()
-    assert {} == made.mirror.memory().alarms
+    assert ["polled", "looked again"] == [made.mirror.turn(), made.mirror.turn()]
+    assert "" == made.mirror.memory().alarm_of(kind)
     assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), kind, "")[1])
 
 
@@ -42,9 +42,9 @@ def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
     made.control.fault(kind="empty")
     made.mirror.turn()
     assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
-    assert "3 of 3 Sync flags" in made.mirror.memory().alarms["poll"]
+    assert "onOffice shows none of its contacts" in made.mirror.memory().alarms["poll contacts"]
     made.mirror.turn()
-    assert {} == made.mirror.memory().alarms
+    assert "" == made.mirror.memory().alarm_of(Kind.CONTACTS)
     assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
 
 
@@ -69,6 +69,7 @@ def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
     made.control.edit("address", numbers[0], Name="Neu")
     made.pass_time(hours=3)  # longer than any overlap
     made.mirror.turn()
+    assert "3 of 3 Sync flags" in made.mirror.memory().alarm_of(Kind.CONTACTS)
     assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
     made.pass_time(hours=6)
     for relation in relations:
@@ -104,3 +105,79 @@ def test_a_record_that_was_hidden_for_a_while_comes_back(pulled):
     made.control.set_right(api, "task", "read", allowed=True, record=number)
     made.mirror.sweep()
     assert (False, name) == (made.record(number, Kind.TASKS).deleted, made.record(number, Kind.TASKS).name)
+
+
+def make(made, kind: Kind, *subjects: str) -> None:
+    for subject in subjects:
+        {Kind.CONTACTS: made.address, Kind.APPOINTMENTS: made.meeting, Kind.TASKS: made.task}[kind](subject)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_poll_notices_a_lost_right(pulled, kind):
+    """Without waiting for the night; what is changed meanwhile comes when the right does, and the other kinds go on."""
+    made = pulled()
+    for one in Kind:
+        make(made, one, "A", "B")
+    made.mirror.turn()
+    api, table, name = made.onoffice.emulator.account.user("api"), *TABLES[kind]
+    made.control.set_right(api, table, "read", allowed=False)
+    for _ in range(3):
+        made.pass_time(hours=1)
+        assert "polled" == made.mirror.turn()
+    assert {kind} == {one for one in Kind if made.mirror.memory().alarm_of(one)}
+    made.control.edit(table, made.control.rows(table)[0]["id"], **{name: "Neu"})
+    made.pass_time(hours=3)
+    for one in Kind:
+        make(made, one, "C")
+    made.mirror.turn()
+    assert [["A", "B"] if one is kind else ["A", "B", "C"] for one in Kind] == [made.subjects(one) for one in Kind]
+    made.pass_time(hours=3)
+    made.control.set_right(api, table, "read", allowed=True)
+    made.mirror.turn()
+    assert (["B", "C", "Neu"], {}) == (made.subjects(kind), made.mirror.memory().alarms)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_right_that_was_missing_from_the_start_is_told_of(pulled, kind):
+    """A kind that is filled with nothing raises an alarm; as soon as anything can be seen it is filled, without a hand."""
+    made = pulled()
+    for one in Kind:
+        make(made, one, "A", "B")
+    api = made.onoffice.emulator.account.user("api")
+    made.control.set_right(api, TABLES[kind][0], "read", allowed=False)
+    made.mirror.turn()
+    assert {f"fill {kind}": f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"} == (
+        made.mirror.memory().alarms
+    )
+    made.pass_time(days=3)
+    assert ["swept", "polled"] == [made.mirror.turn(), made.mirror.turn()]
+    made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
+    assert ["polled", "filled"] == [made.mirror.turn(), made.mirror.turn()]
+    assert (["A", "B"], {}) == (made.subjects(kind), made.mirror.memory().alarms)
+
+
+def test_an_office_that_has_no_tasks_says_so_once(pulled):
+    """`mirror accept` ends the alarm for good; the first task is no surprise."""
+    made = pulled()
+    make(made, Kind.CONTACTS, "A")
+    make(made, Kind.APPOINTMENTS, "A")
+    made.mirror.turn()
+    made.mirror.accept()
+    assert ["polled", {}] == [made.mirror.turn(), made.mirror.memory().alarms]
+    make(made, Kind.TASKS, "Erste")
+    assert "polled" == made.mirror.turn()
+    assert (["Erste"], {}) == (made.subjects(Kind.TASKS), made.mirror.memory().alarms)
+
+
+def test_many_records_go_in_few_commits(pulled):
+    """A purge in the CRM of which the log tells: 450 records are three commits, not 450."""
+    made = pulled()
+    numbers = made.control.add_many("task", [{"data": {"Betreff": f"N{n}", "Verantwortung": "anna"}} for n in range(460)])
+    made.mirror.turn()
+    for number in numbers[:450]:
+        made.control.delete("task", number)
+    commits = []
+    event.listen(made.office.store.engine, "commit", lambda connection: commits.append(connection))
+    made.mirror.turn()
+    assert 10 == len(made.values(Kind.TASKS))
+    assert len(commits) < 60  # reading transactions count, too

@@ -83,6 +83,7 @@ def test_a_sick_onoffice_keeps_no_other_tenant_waiting(made, caplog):
         made.seconds += SECONDS
     assert ["Zwei"] == made.names("u")
     assert "503" in made.state("t").trouble.what
+    assert [True] * 3 == [kind.is_stale for kind in made.state("t").kinds.values()]
     told = [record.message for record in caplog.records if record.name == "radicale_onoffice.pulling"]
     assert 1 == len(told)
     assert told[0].startswith("mirror of t: onOffice does not answer")
@@ -140,7 +141,7 @@ def test_what_waits_is_sent_before_anything_is_pulled(made):
         (record,) = tx.all_records("t", Kind.CONTACTS)
     actor = Actor(identity=Identity("t", "anna"), face=Face.DAV)
     made.office.records.write(actor, Kind.CONTACTS, replace(record.value, last_name="Neu"), record_id=record.id, expect=record.version)
-    assert 1 == sum(made.state("t").errands.values())
+    assert (1, made.clock.now) == (made.state("t").queued, made.state("t").oldest_errand)
     made.controls["t"].clear_faults()
     made.emulated.waited += 60
     made.seconds += SECONDS
@@ -182,7 +183,8 @@ def test_metrics_tell_of_the_mirrors(made):
         tenants.save_access(tx, "u", None)
     text = metrics.text().decode()
     assert 'onoffice_mirror_lag_seconds{kind="tasks",tenant="t"} 90.0' in text
-    assert 'onoffice_mirror_alarm{tenant="t"} 0.0' in text
+    assert 'onoffice_mirror_stale{kind="tasks",tenant="t"} 1.0' in text
+    assert 'onoffice_mirror_alarm{tenant="t"} 1.0' in text
     assert 'onoffice_mirror_trouble{tenant="t"} 0.0' in text
     assert 'onoffice_errands{state="waiting",tenant="t"} 0.0' in text
     assert 'onoffice_mirror_alarm{tenant="u"}' not in text

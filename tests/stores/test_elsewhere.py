@@ -40,7 +40,7 @@ def test_a_record_is_adopted_once_and_its_link_is_kept(make_office, database_url
         changed.version,
         [offer.text.partition("N:Berger;")[2][:3] for offer in office.feeds.listing(ANNA, Kind.CONTACTS)],
     )
-    office.records.drop(CRM, made.id)
+    office.records.drop(CRM, [made.id])
     with office.store.reading() as tx:
         assert {} == tx.links("t", Kind.CONTACTS)
     back = office.records.adopt(CRM, Kind.CONTACTS, Held(value, Link("17", "s4", "d1")), record_id=made.id)

@@ -144,7 +144,7 @@ class Errands:
     def drop(self, record: Record) -> None:
         """Store that onOffice has a record no more."""
         if not record.deleted:
-            self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), record.id)
+            self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), [record.id])
 
     # -------------------------------------------------------- unknown outcomes
 

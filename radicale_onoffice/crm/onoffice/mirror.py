@@ -1,8 +1,8 @@
 """Keeps our store equal to onOffice: the first fill, the polling of changes, the nightly sweep.
 
 One turn of one tenant is ``turn``: fill while there is something to fill, sweep once a day, else poll. A turn needs the tenant's lease, so
-that of all processes one pulls. What is remembered between turns is one small JSON (``Memory``) that is saved in the commit of the records
-that it speaks of; a turn that is cut off is taken up where it was.
+that of all processes one pulls. What is remembered between turns (``Memory``) is saved in the commit of the records that it speaks of; a
+turn that is cut off is taken up where it was.
 
 * **fill** walks through all kinds; each page is one commit with the place after it.
 * **poll** asks one request for what changed since the last poll, with an overlap (two hours and more where onOffice does not say in which
@@ -10,8 +10,11 @@ that it speaks of; a turn that is cut off is taken up where it was.
 * **sweep** walks like the fill and finds what no stamp tells, and what is gone: that is asked for once more by its id before it is dropped.
 
 **Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
-(records, or flags of contacts) drops nothing, keeps everything, and raises an alarm that lasts until the next one of its kind finds things
-plausible again; ``accept`` is for an administrator who knows better. What the log says was deleted is no emptiness.
+(records, or flags of contacts) drops nothing, keeps everything, and raises an alarm of that kind of records, which lasts until the next one
+finds things plausible again. A poll, which drops nothing, asks for a few records along with the changes, to notice at once; a kind of which
+the first fill found nothing is doubted, too, and filled as soon as a poll sees something of it. What changed meanwhile is not lost: a kind is
+asked for from when it could be believed last. ``accept`` is for an administrator who knows better. What the log says was deleted is no
+emptiness.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Value
@@ -31,6 +34,7 @@ from radicale_onoffice.crm.onoffice import contacts, rows, walks
 from radicale_onoffice.crm.onoffice.account import Account
 from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.fields import Unreadable
+from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
 from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 from radicale_onoffice.crm.onoffice.survey import survey
@@ -38,11 +42,9 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 
 logger = logging.getLogger(__name__)
 
-NAME = "pull"  # of the memory in the store
 LEASE = timedelta(minutes=5)  # longer than any request; renewed with each page
 SURVEY_EVERY = timedelta(hours=24)
-SWEEP_AFTER = time(2, 0)  # local time of the tenant
-SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm
+SWEEP_AGAIN = timedelta(hours=1)  # after one that raised an alarm; sooner if a poll sees that all is well
 VOLATILE = frozenset({contacts.STAMP, "modified", "imageUrl", "mobileUrl"})  # say nothing of a record, or are new at each reading
 Progress = Callable[[Kind, int], None]  # kind and how many records more
 
@@ -62,50 +64,10 @@ class Bounds:
     anything: bool = False  # an administrator said that it is true
 
 
-@dataclass(slots=True, kw_only=True)
-class Memory:
-    """What is remembered between turns; moments as ISO 8601 in UTC."""
-
-    places: dict[str, str] = field(default_factory=dict)  # kind → place in the fill; "" = filled
-    since: str = ""  # when the last poll, sweep or fill began
-    swept: str = ""  # local day of the last sweep
-    sweep_at: str = ""  # when to sweep again because of an alarm
-    again: dict[str, list[str]] = field(default_factory=dict)  # kind → CRM ids that have to be read once more
-    log_refused: bool = False  # the API user may not read the log
-    alarms: dict[str, str] = field(default_factory=dict)  # "poll", "sweep" → what was too much to believe
-    answered: str = ""  # when onOffice last answered a whole turn
-
-    @property
-    def is_filled(self) -> bool:
-        """True when every kind has been walked through once."""
-        return all(self.places.get(kind) == "" for kind in Kind)
-
-    def sweep_is_due(self, now: datetime, zone: ZoneInfo) -> bool:
-        """Once a day in the small hours, or sooner after an alarm."""
-        if self.sweep_at:
-            return now >= datetime.fromisoformat(self.sweep_at)
-        local = now.astimezone(zone)
-        return self.swept != local.date().isoformat() and local.time() >= SWEEP_AFTER
-
-
 def digest(record: Record) -> str:
     """A digest of all that a row says, whatever the order of its fields."""
     said = {key: value for key, value in record.elements.items() if key not in VOLATILE}
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=list).encode()).hexdigest()[:32]
-
-
-def memory_of(tx: Transaction, tenant: str) -> Memory:
-    """What is remembered of a tenant's earlier turns, also for who shows it."""
-    known = {one.name for one in fields(Memory)}
-    return Memory(**{name: value for name, value in json.loads(tx.mirror_state(tenant, NAME) or "{}").items() if name in known})
-
-
-def forget(tx: Transaction, tenant: str) -> None:
-    """Forget how far the pull is: the next turn fills anew, and onOffice's row is read of every record, whatever it was changed to here."""
-    tx.save_mirror_state(tenant, NAME, None)
-    for kind in Kind:
-        for crm_id, record_id in tx.links(tenant, kind).items():
-            tx.save_link(tenant, kind, record_id, Link(crm_id))
 
 
 def link_of(kind: Kind, record: Record) -> Link:
@@ -141,12 +103,15 @@ class Mirror:
         """Do what is due: "filled", "swept", "polled", or "" if another process has the lease. Raises UpstreamDown, RefusedByOnOffice."""
         try:
             self._renew()
-            memory, account = self.memory(), self.account()
+            memory, account, now = self.memory(), self.account(), self._clock()
             if not memory.is_filled:
-                return self._carry_out("filled", memory, lambda: self._fill(account, memory, progress))
-            if memory.sweep_is_due(self._clock(), account.zone):
-                return self._carry_out("swept", memory, lambda: self._sweep(account, memory, progress))
-            return self._carry_out("polled", memory, lambda: self._poll(account, memory))
+                return self._done("filled", memory, lambda: self._fill(account, memory, progress))
+            if memory.sweep_is_due(now, account.zone):
+                return self._done("swept", memory, lambda: self._sweep(list(Kind), account, memory, progress))
+            if memory.second_look_is_due(now):
+                doubtful = [kind for kind in Kind if memory.alarm_of(kind)]
+                return self._done("looked again", memory, lambda: self._sweep(doubtful, account, memory, progress))
+            return self._done("polled", memory, lambda: self._poll(account, memory))
         except LeaseLost:
             return ""
 
@@ -154,7 +119,7 @@ class Mirror:
         """A sweep now, whatever the hour. Raises LeaseLost, UpstreamDown, RefusedByOnOffice."""
         self._renew()
         memory, account = self.memory(), self.account()
-        self._carry_out("swept", memory, lambda: self._sweep(account, memory, progress))
+        self._done("swept", memory, lambda: self._sweep(list(Kind), account, memory, progress))
 
     def accept(self, progress: Progress | None = None) -> None:
         """A sweep that believes everything: an administrator has looked at the alarm."""
@@ -164,19 +129,21 @@ class Mirror:
         finally:
             self._bounds = kept
 
-    def _carry_out(self, what: str, memory: Memory, work: Callable[[], None]) -> str:
-        """Do it and remember that it is done. While there is an alarm the next poll asks from the same moment again."""
+    def _done(self, what: str, memory: Memory, work: Callable[[], None]) -> str:
+        """Do it and remember that it is done. A sweep does not look at old appointments, so only polls tell up to when all is known."""
         began = self._clock()
         work()
-        if what != "polled":
-            memory.swept, memory.sweep_at = began.astimezone(self.account().zone).date().isoformat(), ""
-            if memory.alarms:
-                memory.sweep_at = _iso(began + SWEEP_AGAIN)
-        if not memory.alarms or not memory.since:
-            memory.since = _iso(began)
-        memory.answered = _iso(self._clock())
+        if what == "polled":
+            memory.pulled.update({kind: iso(began) for kind in Kind if not memory.alarm_of(kind)})
+        elif what != "looked again":
+            memory.swept = began.astimezone(self.account().zone).date().isoformat()
+        if not any(memory.alarms.get(f"sweep {kind}") for kind in Kind):
+            memory.sweep_at = ""
+        elif what != "polled":
+            memory.sweep_at = iso(began + SWEEP_AGAIN)
+        memory.answered = iso(self._clock())
         with self._store.writing() as tx:
-            self._remember(tx, memory)
+            save_memory(tx, self._tenant, memory)
         return what
 
     def release(self) -> None:
@@ -223,9 +190,6 @@ class Mirror:
             if not tx.lease(self._lease_name, self._holder, now, now + LEASE):
                 raise LeaseLost
 
-    def _remember(self, tx: Transaction, memory: Memory) -> None:
-        tx.save_mirror_state(self._tenant, NAME, json.dumps(asdict(memory), sort_keys=True))
-
     # ------------------------------------------------------------ fill and sweep
 
     def _walk(self, kind: Kind, account: Account, place: str = "") -> Iterator[walks.Page]:
@@ -245,30 +209,43 @@ class Mirror:
             place = memory.places.get(kind)
             if place == "":
                 continue
+            if place is None:
+                memory.pulled[kind] = iso(self._clock())
             for page in self._walk(kind, account, place or ""):
                 memory.places[kind] = page.place
                 self._adopt(kind, page.records, account, memory, page.since)
                 if progress is not None:
                     progress(kind, len(page.records))
             self._read_again(kind, account, memory)
+        self._raise_alarms(memory, "fill", {kind: self._doubt(kind) for kind in Kind})
 
-    def _sweep(self, account: Account, memory: Memory, progress: Progress | None) -> None:
-        alarms = []
-        for kind in Kind:
+    def _doubt(self, kind: Kind) -> str:
+        """An alarm if a kind was filled with nothing: nobody can tell that from a right that the API user never had."""
+        with self._store.reading() as tx:
+            is_empty = not tx.links(self._tenant, kind)
+        return f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them" if is_empty else ""
+
+    def _sweep(self, kinds: Sequence[Kind], account: Account, memory: Memory, progress: Progress | None) -> None:
+        alarms = {}
+        for kind in kinds:
             seen: set[str] = set()
+            told = []
             for page in self._walk(kind, account):
                 seen.update(record.id for record in page.records)
                 alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
                 if not alarm:
                     self._adopt(kind, page.records, account, memory, page.since)
-                alarms.append(alarm)
+                told.append(alarm)
                 if progress is not None:
                     progress(kind, len(page.records))
-            alarms.append(self._drop_missing(kind, seen, account, memory))
+            told.append(self._drop_missing(kind, seen, account, memory))
             self._read_again(kind, account, memory)
-        self._raise_alarms(memory, "sweep", alarms)
-        if not any(alarms):
-            self._raise_alarms(memory, "poll", ())
+            alarms[kind] = _joined(told)
+            if seen or self._bounds.anything:
+                memory.alarms.pop(f"fill {kind}", None)
+        self._raise_alarms(memory, "sweep", {**{kind: memory.alarms.get(f"sweep {kind}", "") for kind in Kind}, **alarms})
+        believed = {kind for kind in kinds if not alarms[kind]}
+        self._raise_alarms(memory, "poll", {kind: memory.alarms.get(f"poll {kind}", "") for kind in Kind if kind not in believed})
 
     def _mark(self) -> int:
         """The tenant's change number before a request of a walk, for which the lease is renewed."""
@@ -282,17 +259,34 @@ class Mirror:
     # ------------------------------------------------------------------- poll
 
     def _poll(self, account: Account, memory: Memory) -> None:
-        since = self._change()
-        changes = ask_changes(self._client, account, datetime.fromisoformat(memory.since), with_log=not memory.log_refused)
+        mark = self._change()
+        with self._store.reading() as tx:
+            known = {kind: tx.links(self._tenant, kind) for kind in Kind}
+        since = {kind: memory.pulled_at(kind) or self._clock() for kind in Kind}
+        changes = ask_changes(self._client, account, since, known, self._period(account), with_log=not memory.log_refused)
         memory.log_refused = memory.log_refused or changes.log_refused
-        alarm = self._flags_changed(changes, account, memory, since) if account.people else ""
+        alarms = {kind: self._vanished(kind, changes, known[kind]) for kind in Kind}
+        flags = self._flags_changed(changes, account, memory, mark) if account.people and not alarms[Kind.CONTACTS] else ""
+        alarms[Kind.CONTACTS] = _joined([alarms[Kind.CONTACTS], flags])
         for kind, records in changes.records.items():
-            if kind is not Kind.CONTACTS or not alarm:  # else their flags cannot be believed; the next plausible poll brings them
-                self._adopt(kind, records, account, memory, since)
+            if kind is not Kind.CONTACTS or not flags:  # else their flags cannot be believed; the next plausible poll brings them
+                self._adopt(kind, records, account, memory, mark)
         for kind in Kind:
             self._drop(kind, changes.deleted.get(kind, ()), account, memory)
             self._read_again(kind, account, memory)
-        self._raise_alarms(memory, "poll", [alarm])
+        for kind in changes.seen:
+            if memory.alarms.pop(f"fill {kind}", ""):  # what the fill did not see is there
+                del memory.places[kind]
+            elif memory.alarms.get(f"poll {kind}") and not alarms[kind]:
+                memory.sweep_at = iso(self._clock()) if memory.sweep_at else ""
+        self._raise_alarms(memory, "poll", alarms)
+
+    def _vanished(self, kind: Kind, changes: Changes, known: Mapping[str, str]) -> str:
+        """An alarm if onOffice shows nothing of a kind of which more than one record is here."""
+        here = set(known) - set(changes.deleted.get(kind, ()))
+        if len(here) < 2 or kind in changes.seen or self._bounds.anything:
+            return ""
+        return f"onOffice shows none of its {kind} any more; nothing is removed here. Does the API user still have its rights?"
 
     def _read_again(self, kind: Kind, account: Account, memory: Memory) -> None:
         """What was left alone because it was changing here."""
@@ -362,11 +356,11 @@ class Mirror:
         self._store_all(kind, found, memory, since)
 
     def _store_all(self, kind: Kind, found: Sequence[Found], memory: Memory, since: int) -> None:
-        again = self._records.adopt_all(self._actor, kind, found, since=since, also=lambda tx: self._remember(tx, memory))
+        again = self._records.adopt_all(self._actor, kind, found, since=since, also=lambda tx: save_memory(tx, self._tenant, memory))
         if again:
             memory.again[kind] = sorted({*memory.again.get(kind, []), *again})
             with self._store.writing() as tx:
-                self._remember(tx, memory)
+                save_memory(tx, self._tenant, memory)
 
     def _drop_missing(self, kind: Kind, seen: set[str], account: Account, memory: Memory) -> str:
         """Drop what a whole walk did not show; returns an alarm. Appointments outside of the walk's period were not looked for."""
@@ -392,11 +386,13 @@ class Mirror:
         since = self._change()
         still = rows.fetch(self._client, account, kind, wanted, deadline=walks.DEADLINE)
         self._adopt(kind, list(still.values()), account, memory, since)
-        for crm_id in wanted:
-            if crm_id not in still:
-                with self._store.writing() as tx:  # should it ever come back, it is looked at
-                    tx.save_link(self._tenant, kind, here[crm_id], Link(crm_id))
-                self._records.drop(self._actor, here[crm_id])
+        gone = {here[crm_id]: crm_id for crm_id in wanted if crm_id not in still}
+
+        def unlink(tx: Transaction, record_ids: Sequence[str]) -> None:
+            for record_id in record_ids:  # should it ever come back, it is looked at
+                tx.save_link(self._tenant, kind, record_id, Link(gone[record_id]))
+
+        self._records.drop(self._actor, list(gone), also=unlink)
 
     def _too_many(self, what: str, lost: int, total: int) -> str:
         """An alarm if so many would vanish at once that it is more likely that the API user lost a right."""
@@ -407,14 +403,19 @@ class Mirror:
             return ""
         return f"{lost} of {total} {what} have vanished from onOffice; nothing is removed here. Does the API user still have its rights?"
 
-    def _raise_alarms(self, memory: Memory, where: str, alarms: Iterable[str]) -> None:
-        told, before = "; ".join(dict.fromkeys(filter(None, alarms))), memory.alarms.pop(where, "")
-        if told:
-            memory.alarms[where] = told
-        if told and told != before:
-            logger.error("mirror of %s: %s", self._tenant, told)
-        elif before and not told:
-            logger.warning("mirror of %s: what onOffice shows is plausible again", self._tenant)
+    def _raise_alarms(self, memory: Memory, where: str, told: Mapping[Kind, str]) -> None:
+        before = {kind: memory.alarm_of(kind) for kind in Kind}
+        memory.replace_alarms(where, told)
+        for kind in Kind:
+            now = memory.alarm_of(kind)
+            if now and now != before[kind]:
+                logger.error("mirror of %s: %s", self._tenant, now)
+            elif before[kind] and not now:
+                logger.warning("mirror of %s: what onOffice shows of its %s is plausible again", self._tenant, kind)
+
+
+def _joined(alarms: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(filter(None, alarms)))
 
 
 def _loader(kind: Kind, record: Record, account: Account) -> Callable[[Value | None], Value]:
@@ -427,7 +428,3 @@ def _flagger(users: tuple[str, ...]) -> Callable[[Value | None], Value]:
         return replace(before, sync_users=users)
 
     return flagged
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")

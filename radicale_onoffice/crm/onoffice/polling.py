@@ -6,28 +6,34 @@ are more exact than a day: they are asked for from the earlier of both readings 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, tasks, walks
-from radicale_onoffice.crm.onoffice.account import MODULES, Account
+from radicale_onoffice.crm.onoffice.account import MODULES, Account, try_key
 from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Verb, identifier
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 OVERLAP = timedelta(minutes=5)  # clocks differ, and a change may become visible a little later
 NO_LOG = frozenset({156, 170, 23, 25})  # the API user is no administrator
+WITNESSES = 3  # appointments that are asked for, to see that any can be seen: the newest ones
+ANY_ROW: Mapping[Kind, str] = {Kind.CONTACTS: "Name", Kind.TASKS: "Betreff"}  # key of the kinds that can be asked for any row
 
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """Rows that changed, by kind, with their links; ids of what was deleted; address id → ids of the users who flagged it."""
+    """Rows that changed, by kind, with their links; ids of what was deleted; address id → ids of the users who flagged it.
+
+    ``seen`` are the kinds of which onOffice shows anything at all.
+    """
 
     records: dict[Kind, Sequence[Record]] = field(default_factory=dict)
     deleted: dict[Kind, Sequence[str]] = field(default_factory=dict)
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seen: frozenset[Kind] = frozenset()
     log_refused: bool = False
 
 
@@ -45,23 +51,43 @@ def ask_deleted(kind: Kind, since: str) -> Action:
     )
 
 
-def ask_changes(client: Client, account: Account, since: datetime, *, with_log: bool) -> Changes:
-    """What changed since a moment. Raises UpstreamDown, RefusedByOnOffice."""
-    told = earliest(since, account)
+def ask_witnesses(kind: Kind, known: Iterable[str], period: tuple[date, date], account: Account) -> list[Action]:
+    """Whether anything of a kind can be seen: any row, or, of appointments, the newest that are known, else a whole period."""
+    if kind in ANY_ROW:
+        return [try_key(kind, ANY_ROW[kind])]
+    newest = sorted(known, key=lambda one: (len(one), one))[-WITNESSES:]
+    return [appointments.read_one(one, account) for one in newest] or [appointments.read_window(*period)]
+
+
+def ask_changes(
+    client: Client,
+    account: Account,
+    since: Mapping[Kind, datetime],
+    known: Mapping[Kind, Iterable[str]],
+    period: tuple[date, date],
+    *,
+    with_log: bool,
+) -> Changes:
+    """What changed of each kind since a moment. ``known`` are ids that are here already. Raises UpstreamDown, RefusedByOnOffice."""
+    told = {kind: earliest(moment, account) for kind, moment in since.items()}
     wanted: list[Action] = [
-        appointments.read_changed(since - OVERLAP),
-        tasks.read_range(1, 10**9, account, since=told[:10]),
-        contacts.read_page(account, 0, since=told),
+        appointments.read_changed(since[Kind.APPOINTMENTS] - OVERLAP),
+        tasks.read_range(1, 10**9, account, since=told[Kind.TASKS][:10]),
+        contacts.read_page(account, 0, since=told[Kind.CONTACTS]),
         *([walks.ask_flags(account)] if account.people else []),
     ]
-    log = [ask_deleted(kind, told) for kind in Kind] if with_log else []
-    results = client.call([*wanted, *log], deadline=walks.DEADLINE)
+    log = [ask_deleted(kind, told[kind]) for kind in Kind] if with_log else []
+    witnesses = [(kind, action) for kind in Kind for action in ask_witnesses(kind, known[kind], period, account)]
+    results = client.call([*wanted, *log, *(action for _, action in witnesses)], deadline=walks.DEADLINE)
     meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
     changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {})
-    changes.records[Kind.APPOINTMENTS] = _appointments(client, meetings, since - OVERLAP)
-    changes.records[Kind.TASKS] = _tasks(client, account, work, told[:10])
-    changes.records[Kind.CONTACTS] = walks.flagged(_contacts(client, account, people, told), changes.flags)
-    _read_log(changes, results[len(wanted) :])
+    changes.records[Kind.APPOINTMENTS] = _appointments(client, meetings, since[Kind.APPOINTMENTS] - OVERLAP)
+    changes.records[Kind.TASKS] = _tasks(client, account, work, told[Kind.TASKS][:10])
+    changes.records[Kind.CONTACTS] = walks.flagged(_contacts(client, account, people, told[Kind.CONTACTS]), changes.flags)
+    _read_log(changes, results[len(wanted) : len(wanted) + len(log)])
+    shown = zip(witnesses, results[len(wanted) + len(log) :], strict=True)
+    changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
+    changes.seen |= {kind for kind, records in changes.records.items() if records}
     return changes
 
 
