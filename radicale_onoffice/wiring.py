@@ -14,6 +14,7 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.assignment import Assignments
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
@@ -154,6 +155,7 @@ def assemble(
         settings=settings,
         feeds=feeds,
         records=records,
+        assignments=Assignments(store, records),
         devices=Devices(store, policy, clock),
         directory=Directory(store, feeds, default_tenant),
         visits=visits,

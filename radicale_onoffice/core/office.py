@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.assignment import Assignments
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
@@ -31,6 +32,7 @@ class Office:
     settings: Settings
     feeds: Feeds
     records: Records
+    assignments: Assignments
     devices: Devices
     directory: Directory
     visits: Visits

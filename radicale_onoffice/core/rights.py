@@ -70,6 +70,17 @@ def demand(tenant: Tenant, user: User, kind: Kind, right: Right, policy: Policy)
         raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
 
 
+def may_in_crm(user: User, kind: Kind, right: Right) -> bool:
+    """True if the user may do this in the CRM itself, where a page acts: no gate is asked there, and nobody who is deactivated does anything."""
+    return user.state is UserState.ACTIVE and may(user, kind, right)
+
+
+def demand_in_crm(user: User, kind: Kind, right: Right) -> None:
+    """Raise Refused unless the user may do this in the CRM itself (rules 8, 9)."""
+    if not may_in_crm(user, kind, right):
+        raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
+
+
 def principals(user: User) -> frozenset[str]:
     """What the user's records are found by: the user and the user's groups (rule 53)."""
     return frozenset({f"u:{user.identity.user}", *(f"g:{group}" for group in user.groups)})

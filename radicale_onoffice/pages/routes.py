@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.routing import compile_path
 
-from radicale_onoffice.pages import setup, sign_in, sync
+from radicale_onoffice.pages import contacts, setup, sign_in, sync
 from radicale_onoffice.pages.exchange import Answer
 
 
@@ -32,6 +32,9 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", sync.show),
     Route("POST", "/unlock", sync.unlock),
+    Route("GET", "/contacts/{contact}", contacts.show_contact),
+    Route("POST", "/contacts/{contact}", contacts.assign),
+    Route("GET", "/contacts/{contact}/preview", contacts.preview),
     Route("GET", "/set-up", setup.show),
     Route("GET", "/set-up/{client}", setup.show_client),
     Route("GET", "/set-up/profile/{profile}", setup.profile),

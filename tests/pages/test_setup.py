@@ -66,7 +66,7 @@ def codes(page) -> list[str]:
 
 
 def test_the_page_lists_every_device_and_says_first_what_rules_10_to_15_say(anna_at):
-    """Back up, own folders, never move them, duplicates, other channels, handing over; then a link for each device."""
+    """Rules 10, 11, 12, 13, 14 and 15: back up, own folders, never move them, duplicates, other channels, handing over; then a link for each device."""
     page = anna_at().get("/set-up", **HTTPS)
     for words in ("back up", "a folder and a calendar of their own", "Do not change this target", "not merged", "memotoo", "Do not hand"):
         assert words in page.text, words

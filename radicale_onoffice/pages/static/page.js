@@ -19,3 +19,33 @@ for (const box of document.querySelectorAll("[data-all]")) {
     for (const other of box.form.querySelectorAll(`input[type=checkbox][name="${box.dataset.all}"]`)) other.checked = box.checked;
   });
 }
+
+// <form data-assignment="address of the preview">: a field of the phone is one entry's. Choosing one that is in use takes it from the entry that
+// had it, and says so (rule 24); what the phone will show follows at once.
+for (const form of document.querySelectorAll("[data-assignment]")) {
+  const said = form.querySelector("[data-said]");
+  const shown = document.querySelector("[data-preview]");
+  const selects = [...form.querySelectorAll("select[data-kind]")];
+  let asking = new AbortController();
+  form.addEventListener("change", async ({ target }) => {
+    if (!selects.includes(target)) return;
+    said.textContent = "";
+    for (const other of selects) {
+      if (other === target || !target.value || other.dataset.kind !== target.dataset.kind || other.value !== target.value) continue;
+      const words = { "{entry}": other.dataset.entry, "{slot}": other.selectedOptions[0].textContent };
+      said.textContent = said.dataset.said.replace(/\{entry\}|\{slot\}/g, (word) => words[word]);
+      other.value = "";
+    }
+    asking.abort();
+    asking = new AbortController();
+    const query = new URLSearchParams(selects.map((select) => [select.name, select.value]));
+    try {
+      const answer = await fetch(`${form.dataset.assignment}?${query}`, { signal: asking.signal });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      shown.replaceChildren(...page.body.childNodes);
+    } catch (error) {
+      if (error.name !== "AbortError") shown.replaceChildren();
+    }
+  });
+}

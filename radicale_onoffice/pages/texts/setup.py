@@ -13,7 +13,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "warn_duplicates": "Was auf dem Gerät schon einem Eintrag aus onOffice gleicht, wird nicht zusammengeführt. Es steht dann zweimal da, wenn Sie es nicht vorher löschen.",
         "warn_channel": "Schalten Sie eine andere Synchronisation (memotoo, Microsoft 365) zuerst aus, sonst erscheint alles doppelt.",
         "warn_hand_over": "Geben Sie das Gerät nicht an jemand anderen weiter, bevor Sie dieses Konto darauf gelöscht haben.",
-        "not_reachable": "Telefone kommen unter dieser Adresse nicht herein: Sie brauchen https und einen Namen, den sie von außen erreichen. Öffnen Sie diese Seite unter der Adresse, die Ihre Verwaltung genannt hat; dann stimmen alle Angaben.",
+        "not_reachable": "Telefone kommen unter dieser Adresse nicht herein: Dafür braucht der Server https und einen Namen, der von außen erreichbar ist. Öffnen Sie diese Seite unter der Adresse, die Ihre Verwaltung genannt hat; dann stimmen alle Angaben.",
         "open_on_device": "Auf dem Gerät öffnen",
         "open_on_device_hint": "Richten Sie die Kamera des Telefons auf diesen Code. Die Seite öffnet sich dort, und Sie können die Angaben kopieren.",
         "code_of_page": "QR-Code mit der Adresse dieser Seite",
