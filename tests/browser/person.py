@@ -109,8 +109,9 @@ class Person:
         return answer
 
     def is_page(self, path: str) -> bool:
-        """True if the address shows a page, False if it gives a file to keep."""
-        return self.context.request.get(f"{self.url}/.web{path}").headers["content-type"].startswith("text/html")
+        """True if the address shows a page, False if it gives a file to keep or a piece for a script."""
+        answer = self.context.request.get(f"{self.url}/.web{path}")
+        return answer.headers["content-type"].startswith("text/html") and answer.text().startswith("<!doctype html>")
 
     def take_session(self, office: Office, identity: Identity) -> None:
         """Be signed in already."""
