@@ -14,6 +14,7 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.assignment import Assignments
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
@@ -144,7 +145,8 @@ def assemble(
         session_hours=session_hours,
     )
     records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
-    settings = Settings(store, clock, new_epoch)
+    settings, devices = Settings(store, clock, new_epoch), Devices(store, policy, clock)
+    administration = Administration(store=store, accounts=accounts, settings=settings, devices=devices, policy=policy, clock=clock)
     return Office(
         store=store,
         crm=crm,
@@ -155,10 +157,11 @@ def assemble(
         settings=settings,
         feeds=feeds,
         records=records,
+        devices=devices,
         assignments=Assignments(store, records),
-        devices=Devices(store, policy, clock),
         directory=Directory(store, feeds, default_tenant),
         visits=visits,
+        administration=administration,
         overview=Overview(store, accounts, feeds, policy, clock),
     )
 

@@ -223,10 +223,13 @@ class Accounts:
     def unlock(self, identity: Identity, by: str) -> bool:
         """Open the sync lock; True if it was locked (rule 88, U42)."""
         with self._store.writing() as tx:
-            was_locked = tx.clear_attempts(identity, Door.SYNC)
-            if was_locked:
-                self._audit(tx, identity, by, "unlocked")
+            return self.unlock_within(tx, identity, by)
+
+    def unlock_within(self, tx: Transaction, identity: Identity, by: str) -> bool:
+        """``unlock`` within a transaction."""
+        was_locked = tx.clear_attempts(identity, Door.SYNC)
         if was_locked:
+            self._audit(tx, identity, by, "unlocked")
             logger.info("sync access unlocked: login=%s by=%s", printable(self.login_name(identity)), printable(by))
         return was_locked
 
@@ -241,13 +244,16 @@ class Accounts:
             if tx.tenant(user.identity.tenant) is None:
                 raise NotFound(f"There is no tenant {user.identity.tenant!r}; make it with `tenant add`.")
             known = tx.user(user.identity)
-            tx.save_user(user)
             if known is not None and _offered_by(known) != _offered_by(user):
                 tx.next_change(user.identity.tenant, everybody=True)
             if password is not None:
                 tx.remove_page_sessions(user.identity)
-            event = "password changed" if known and password is not None else "changed" if known else "created"
-            self._audit(tx, user.identity, by, event, difference(known, user))
+            self.save_user_within(tx, user, known, by, "password changed" if known and password is not None else "")
+
+    def save_user_within(self, tx: Transaction, user: User, known: User | None, by: str, event: str = "") -> None:
+        """Save within a transaction, which has to grow the change number itself, and log what changed from what was ``known``."""
+        tx.save_user(user)
+        self._audit(tx, user.identity, by, event or ("changed" if known else "created"), difference(known, user))
 
     def _audit(self, tx: Transaction, identity: Identity, by: str, event: str, detail: str = "") -> None:
         line = AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=event, detail=detail)

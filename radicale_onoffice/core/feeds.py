@@ -140,8 +140,7 @@ class Feeds:
 
     def count(self, identity: Identity, kind: Kind, scope: str = DEFAULT) -> int:
         """How many records are offered now."""
-        with self._fresh(identity, kind, scope) as (tx, feed):
-            return tx.live_count(feed.id)
+        return self.refresh(identity, kind, scope).live
 
     def offers(self, identity: Identity, kind: Kind, names: Iterable[str], scope: str = DEFAULT) -> Sequence[Offer]:
         """The stored forms of those of these names that are offered."""
@@ -213,6 +212,7 @@ class Feeds:
         entry = next(iter(tx.feed_entries_of(feed.id, [record.id])), None)
         if entry is not None and entry.live and entry.etag == record.etag:
             return
+        was_live = entry is not None and entry.live
         seq, now, is_offered = feed.seq + 1, int(self._clock().timestamp()), self._is_offered(reader(tx, identity), record)
         if entry is None:
             entry = Entry(record.id, name, record.etag, is_offered, seq, seq, 0 if is_offered else seq, 0 if is_offered else now, seq)
@@ -221,7 +221,7 @@ class Feeds:
         else:
             entry = entry._replace(etag=record.etag, live=True, seq=seq, live_since=entry.live_since if entry.live else seq)
         tx.save_feed_entries(feed.id, [entry])
-        tx.save_feed(replace(feed, seq=seq))
+        tx.save_feed(replace(feed, seq=seq, live=feed.live + entry.live - was_live))
 
     def _is_offered(self, who: Reader, record: Record) -> bool:
         """True if nothing but a cap keeps a record of this reader's from being offered."""
@@ -272,7 +272,9 @@ class Feeds:
             pruned = tx.prune_feed_entries(feed.id, int((now - timedelta(days=self._policy.feed_days)).timestamp()))
             oldest = max(oldest, pruned)
         valid_until = window.next_midnight(now, who.zone)
-        fresh = replace(feed, seq=seq, change=change, valid_until=valid_until, basis=basis, oldest=oldest)
+        moved_ids = {entry.record_id for entry in moved}
+        live = feed.live + sum(entry.live for entry in moved) - sum(entry.live for entry in known if entry.record_id in moved_ids)
+        fresh = replace(feed, seq=seq, change=change, valid_until=valid_until, basis=basis, oldest=oldest, live=live)
         if fresh != feed:
             tx.save_feed(fresh)
         return fresh

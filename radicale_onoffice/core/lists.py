@@ -1,13 +1,41 @@
-"""What pages and lists ask of a transaction, beside what synchronisation needs (``ports.Transaction`` has both)."""
+"""What pages and lists ask of a transaction, beside what synchronisation needs (``ports.Transaction`` has both).
+
+A page is rows and how many there are in all. Texts that are searched for are found anywhere, whatever the case.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import NamedTuple, Protocol
 
 from radicale_onoffice.core.clients import Client, Visit
-from radicale_onoffice.core.model import Identity, Kind, PageSession
+from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Identity, Kind, PageSession, User
+
+
+class Show(StrEnum):
+    """Which users a list has."""
+
+    ALL = "all"
+    LOCKED = "locked"
+    CLOSED = "closed"  # a gate of the user's own is closed
+    DEACTIVATED = "deactivated"
+    ADMINS = "admins"
+
+
+class Numbered(NamedTuple):
+    """A line of the audit log; numbers grow."""
+
+    number: int
+    line: AuditLine
+
+
+class Seen(NamedTuple):
+    """When a login's clients last came in, and how many there are."""
+
+    last_ok: datetime | None
+    clients: int
 
 
 class Lists(Protocol):
@@ -31,10 +59,6 @@ class Lists(Protocol):
 
     def remove_visit(self, identity: Identity, client: Client) -> None: ...
 
-    # ---- feeds
-    def live_count(self, feed_id: int) -> int:
-        """How many records a feed offers."""
-
     # ---- page sessions and doors
     def page_sessions(self, identity: Identity) -> Sequence[PageSession]:
         """A user's sessions, also expired ones, the newest first."""
@@ -44,3 +68,21 @@ class Lists(Protocol):
 
     def prune_attempts(self, strangers: int) -> None:
         """Forget the oldest wrong passwords of logins that do not exist, all but so many."""
+
+    # ---- an administrator's lists
+    def user_page(self, tenant: str, text: str, show: Show, locked_since: datetime, offset: int, limit: int) -> tuple[int, Sequence[User]]:
+        """Users by login; LOCKED are those whose lock was set after ``locked_since``."""
+
+    def attempts_of(self, tenant: str, door: Door, logins: Collection[str]) -> Mapping[str, Attempts]: ...
+    def seen_of(self, tenant: str, logins: Collection[str]) -> Mapping[str, Seen]: ...
+    def failing_of(self, tenant: str, logins: Collection[str]) -> Mapping[str, int]:
+        """How many items fail on the phones of each login; those without any are missing."""
+
+    def offered_of(self, tenant: str, logins: Collection[str]) -> Mapping[tuple[str, Kind], int]:
+        """How many records the newest feed of each login and kind offers."""
+
+    def device_page(self, tenant: str, text: str, offset: int, limit: int) -> tuple[int, Sequence[tuple[Device, int]]]:
+        """Phones by login and id, each with how many items fail; the text is looked for in login, id, type and what the phone says."""
+
+    def audit_page(self, tenant: str, login: str, event: str, text: str, before: int | None, limit: int) -> Sequence[Numbered]:
+        """The newest lines first, of a login, of events that begin so, with the text, with smaller numbers than ``before``."""

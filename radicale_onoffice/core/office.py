@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.assignment import Assignments
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
@@ -37,3 +38,4 @@ class Office:
     directory: Directory
     visits: Visits
     overview: Overview
+    administration: Administration

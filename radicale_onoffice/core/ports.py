@@ -40,7 +40,7 @@ class Feed:
     ``seq`` is that of the newest entry, ``change`` the tenant's change number up to which it is refreshed, ``valid_until`` when
     time alone makes it stale (POSIX seconds), ``basis`` what else it was computed from (rights, groups, options): a different
     basis means computing it anew. ``epoch`` is new whenever old cursors must die. ``oldest`` is the lowest seq a cursor may
-    hold: below it, entries that are gone have been pruned.
+    hold: below it, entries that are gone have been pruned. ``live`` is how many records are offered.
     """
 
     id: int
@@ -50,6 +50,7 @@ class Feed:
     valid_until: int
     basis: str
     oldest: int = 0
+    live: int = 0
 
 
 class Entry(NamedTuple):

@@ -30,8 +30,7 @@ class Settings:
 
     def set_gate_within(self, tx: Transaction, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool, by: str) -> None:
         """``set_gate`` within a transaction, which has to grow the change number itself."""
-        if gate in (Gate.SWITCH, Gate.OTHER_CHANNEL) and kind is None:
-            raise BadRequest(f"The gate {gate} is one per kind: name contacts, appointments or tasks.")
+        demand_kind(gate, kind)
         if gate is Gate.MODULE:
             self._set_module(tx, identity.tenant, is_open)
         else:
@@ -107,6 +106,12 @@ def _demand_user(tx: Transaction, identity: Identity) -> User:
     if user is None:
         raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
     return user
+
+
+def demand_kind(gate: Gate, kind: Kind | None) -> None:
+    """Raise BadRequest if the gate is one per kind, and none is named."""
+    if gate in (Gate.SWITCH, Gate.OTHER_CHANNEL) and kind is None:
+        raise BadRequest(f"The gate {gate} is one per kind: name contacts, appointments or tasks.")
 
 
 def with_gate(user: User, gate: Gate, kind: Kind | None, is_open: bool) -> User:

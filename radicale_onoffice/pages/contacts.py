@@ -55,7 +55,7 @@ def preview(visit: Visit, contact: str) -> Answer:
     who = _who(visit)
     record = visit.office.assignments.contact(who, contact)
     filled = assignment.filled_in(_value(record), _wanted(visit.request.query)).contact
-    return visit.page("contact_preview.html", **_preview(who, filled))
+    return visit.page("contact_preview.html", HTTPStatus.OK, **_preview(who, filled))
 
 
 def _contact_page(
@@ -68,19 +68,18 @@ def _contact_page(
     new = assignment.changed_since(before, value) if before is not None else frozenset()
     rows = [Row(entry, chosen.get(entry.id, entry.slot), entry.id in new) for entry in value.entries]
     gone = [entry.value for entry in before.entries if entry.id not in {one.id for one in value.entries}] if before else []
-    return visit.page(
-        "contact.html",
-        HTTPStatus.CONFLICT if is_conflict else HTTPStatus.OK,
-        record=record,
-        name=display_name(value),
-        contact=value,
-        tables=[(kind, [row for row in rows if row.entry.kind is kind]) for kind in EntryKind],
-        slots_of=assignment.slots_of,
-        may_change=visit.office.assignments.may_change(who),
-        is_conflict=is_conflict,
-        gone=gone,
-        **_preview(who, assignment.filled_in(value, chosen).contact),
-    )
+    values: dict[str, object] = {
+        "record": record,
+        "name": display_name(value),
+        "contact": value,
+        "tables": [(kind, [row for row in rows if row.entry.kind is kind]) for kind in EntryKind],
+        "slots_of": assignment.slots_of,
+        "may_change": visit.office.assignments.may_change(who),
+        "is_conflict": is_conflict,
+        "gone": gone,
+    }
+    status = HTTPStatus.CONFLICT if is_conflict else HTTPStatus.OK
+    return visit.page("contact.html", status, **values, **_preview(who, assignment.filled_in(value, chosen).contact))
 
 
 def _still_wanted(before: Contact | None, now: Contact, wanted: Mapping[int, Slot | None]) -> dict[int, Slot | None]:

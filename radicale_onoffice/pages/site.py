@@ -125,7 +125,7 @@ class Site:
         """True if a GET of the path, which is below the pages' own, shows a page: where a sign-in may lead."""
         return find("GET", path) is not None
 
-    def render(self, name: str, **values: object) -> bytes:
+    def render(self, name: str, /, **values: object) -> bytes:
         """A template with its values."""
         return self._templates.get_template(name).render(**values).encode()
 
@@ -247,6 +247,8 @@ class Visit:
 
 def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
     """The route of a path, with what its pattern names."""
+    if not path.isprintable():  # no database has a NUL in a text
+        return None
     for route in ROUTES:
         match = route.regex.match(path) if route.method == method else None
         if match:

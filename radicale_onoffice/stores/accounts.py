@@ -68,7 +68,7 @@ def _where(identity: Identity) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _user(*columns: Any) -> User:
+def user_from(*columns: Any) -> User:
     """The user in the columns of a row; every request reads it several times, and a row that differs in anything is another key."""
     tenant, login, password, changed, state, sync_right, switches, other_channels, rights, groups, admin, language = columns
     return User(
@@ -108,7 +108,7 @@ def _session(row: Row[Any]) -> PageSession:
     )
 
 
-def _attempts(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
+def attempts_from(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
     """The attempts in the columns ATTEMPT; all of them are NULL if there were none."""
     if failures is None:
         return Attempts()
@@ -133,21 +133,21 @@ class AccountsPart(Part):
 
     def user(self, identity: Identity) -> User | None:
         row = self._connection.execute(USER, _where(identity)).one_or_none()
-        return _user(*row) if row else None
+        return user_from(*row) if row else None
 
     def account(self, identity: Identity) -> tuple[Tenant, User] | None:
         row = self._connection.execute(ACCOUNT, _where(identity)).one_or_none()
-        return (_tenant(*row[:4]), _user(*row[4:])) if row else None
+        return (_tenant(*row[:4]), user_from(*row[4:])) if row else None
 
     def visitor(self, identity: Identity, door: Door) -> tuple[tuple[Tenant, User] | None, Attempts]:
         row = self._connection.execute(VISITOR, {**_where(identity), "door": door.value}).one_or_none()
         if row is None:
             return None, self.attempts(identity, door)
-        return (_tenant(*row[4:8]), _user(*row[8:])), _attempts(*row[:4])
+        return (_tenant(*row[4:8]), user_from(*row[8:])), attempts_from(*row[:4])
 
     def users(self, tenant: str) -> Sequence[User]:
         rows = self._connection.execute(select(tables.users).where(tables.users.c.tenant == tenant).order_by(tables.users.c.login))
-        return [_user(*row) for row in rows]
+        return [user_from(*row) for row in rows]
 
     def save_user(self, user: User) -> None:
         row = {
@@ -177,13 +177,13 @@ class AccountsPart(Part):
 
     def attempts(self, identity: Identity, door: Door) -> Attempts:
         row = self._connection.execute(ATTEMPTS, {**_where(identity), "door": door.value}).one_or_none()
-        return _attempts(*row) if row else Attempts()
+        return attempts_from(*row) if row else Attempts()
 
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]:
         columns = tables.attempts.c
         mine = (columns.tenant == tenant, columns.door == door.value, columns.locked_at.is_not(None))
         query = select(columns.login, *ATTEMPT).where(*mine).order_by(columns.login)
-        return [(Identity(tenant, row.login), _attempts(*row[1:])) for row in self._connection.execute(query)]
+        return [(Identity(tenant, row.login), attempts_from(*row[1:])) for row in self._connection.execute(query)]
 
     def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
         row = {**_where(identity), "door": door.value, "failures": 1, "locked_at": None, "last_at": to_micros(at), "last_address": address}
@@ -194,7 +194,7 @@ class AccountsPart(Part):
             "last_address": statement.excluded.last_address,
         }
         statement = statement.on_conflict_do_update(index_elements=[*IDENTITY, "door"], set_=counted).returning(*ATTEMPT)
-        return _attempts(*self._connection.execute(statement, row).one())
+        return attempts_from(*self._connection.execute(statement, row).one())
 
     def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
         columns = tables.attempts.c

@@ -15,7 +15,9 @@ from radicale_onoffice.stores.statements import Part, chunks, insert
 
 feeds, entries, records, counters = tables.feeds, tables.feed_entries, tables.records, tables.counters
 
-FEED = select(feeds.c.id, feeds.c.epoch, feeds.c.seq, feeds.c.change, feeds.c.valid_until, feeds.c.basis, feeds.c.oldest).where(
+FEED = select(
+    feeds.c.id, feeds.c.epoch, feeds.c.seq, feeds.c.change, feeds.c.valid_until, feeds.c.basis, feeds.c.oldest, feeds.c.live
+).where(
     feeds.c.tenant == bindparam("tenant"),
     feeds.c.login == bindparam("login"),
     feeds.c.kind == bindparam("kind"),
@@ -85,7 +87,7 @@ class FeedsPart(Part):
 
     def create_feed(self, identity: Identity, kind: Kind, scope: str, epoch: str) -> Feed:
         row = {"tenant": identity.tenant, "login": identity.user, "kind": kind.value, "scope": scope, "epoch": epoch}
-        numbers = {"seq": 0, "change": 0, "valid_until": 0, "basis": "", "oldest": 0}
+        numbers = {"seq": 0, "change": 0, "valid_until": 0, "basis": "", "oldest": 0, "live": 0}
         self._connection.execute(
             insert(feeds, is_sqlite=self._is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "login", "kind", "scope"]),
             row | numbers,
@@ -101,7 +103,7 @@ class FeedsPart(Part):
     def reset_feeds(self, identity: Identity, kind: Kind | None, epoch: str) -> None:
         mine = [feeds.c.tenant == identity.tenant, feeds.c.login == identity.user, *([feeds.c.kind == kind.value] if kind else [])]
         self._connection.execute(delete(entries).where(entries.c.feed_id.in_(select(feeds.c.id).where(*mine))))
-        self._connection.execute(update(feeds).where(*mine).values(epoch=epoch, seq=0, change=0, valid_until=0, basis="", oldest=0))
+        self._connection.execute(update(feeds).where(*mine).values(epoch=epoch, seq=0, change=0, valid_until=0, basis="", oldest=0, live=0))
 
     def feed_entries(self, feed_id: int) -> Sequence[Entry]:
         return [Entry(*row) for row in self._connection.execute(ENTRIES, {"feed_id": feed_id}).all()]

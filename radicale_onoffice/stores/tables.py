@@ -251,6 +251,7 @@ feeds = Table(
     Column("valid_until", BigInteger, nullable=False),
     Column("basis", Text, nullable=False),
     Column("oldest", BigInteger, nullable=False),
+    Column("live", Integer, nullable=False, server_default="0"),
     UniqueConstraint("tenant", "login", "kind", "scope"),
 )
 

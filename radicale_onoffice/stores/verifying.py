@@ -123,6 +123,9 @@ def _feeds_agree(connection: Connection) -> Iterator[str]:
     )
     for row in connection.execute(names):
         yield f"Feed {row.feed_id} offers two records as {row.name}."
+    live = select(func.count()).where(entries.c.feed_id == feeds.c.id, entries.c.live.is_(True)).scalar_subquery()
+    for row in connection.execute(select(feeds.c.id, feeds.c.live, live.label("found")).where(feeds.c.live != live)):
+        yield f"Feed {row.id} says that it offers {row.live} records, and offers {row.found}."
     fresh = (
         select(entries.c.feed_id, entries.c.record_id)
         .select_from(

@@ -1,4 +1,4 @@
-"""Which clients come with a login; what is told of a page session."""
+"""Which clients come with a login; what is told of a page session; how much a feed offers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,3 +31,14 @@ def upgrade() -> None:
     op.add_column("page_sessions", sa.Column("last_used", sa.BigInteger(), nullable=True))
     op.add_column("page_sessions", sa.Column("browser", sa.Text(), nullable=False, server_default=""))
     op.add_column("page_sessions", sa.Column("address", sa.Text(), nullable=False, server_default=""))
+    _counts()
+
+
+def _counts() -> None:
+    op.add_column("feeds", sa.Column("live", sa.Integer(), nullable=False, server_default="0"))
+    feeds, entries = (
+        sa.table("feeds", sa.column("id"), sa.column("live")),
+        sa.table("feed_entries", sa.column("feed_id"), sa.column("live")),
+    )
+    live = sa.select(sa.func.count()).where(entries.c.feed_id == feeds.c.id, entries.c.live.is_(sa.true())).scalar_subquery()
+    op.execute(sa.update(feeds).values(live=live))
