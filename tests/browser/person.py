@@ -108,11 +108,6 @@ class Person:
         assert answer is not None
         return answer
 
-    def is_page(self, path: str) -> bool:
-        """True if the address shows a page, False if it gives a file to keep or a piece for a script."""
-        answer = self.context.request.get(f"{self.url}/.web{path}")
-        return answer.headers["content-type"].startswith("text/html") and answer.text().startswith("<!doctype html>")
-
     def take_session(self, office: Office, identity: Identity) -> None:
         """Be signed in already."""
         with office.store.reading() as tx:

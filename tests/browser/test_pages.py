@@ -7,12 +7,13 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import gallery, keyboard
 from tests.browser.person import Equipment, Person
-from tests.pages.addresses import PAGES
+from tests.pages.addresses import NO_PAGES, PAGES
 
 MOST = 100 * 1024  # bytes of a page
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 # Beside the routes: what is shown in place of a page
 SIGN_IN, NOT_FOUND = "sign-in", "not found"
+SHOWN = [address for address in PAGES if address.route.path not in NO_PAGES]
 
 
 @pytest.fixture(scope="package")
@@ -22,7 +23,7 @@ def open_gallery(tmp_path_factory):
         yield live
 
 
-@pytest.fixture(scope="module", params=[*PAGES, SIGN_IN, NOT_FOUND], ids=str)
+@pytest.fixture(scope="module", params=[*SHOWN, SIGN_IN, NOT_FOUND], ids=str)
 def seen(request, browser, open_gallery):
     """Somebody who has opened the page with an empty cache, and nothing else."""
     person = Person(browser, open_gallery.url, Equipment())
@@ -30,8 +31,6 @@ def seen(request, browser, open_gallery):
         person.take_session(open_gallery.office, gallery.ANNA)
     is_page = request.param not in (SIGN_IN, NOT_FOUND)
     path = request.param.path(open_gallery.office) if is_page else {SIGN_IN: "/", NOT_FOUND: "/nothing"}[request.param]
-    if not person.is_page(path):
-        pytest.skip(f"{path} is a file to keep")
     person.open(path)
     yield person
     person.close()
@@ -54,6 +53,20 @@ def test_a_page_is_small_and_paints_after_one_style_sheet(person):
     assert set(kinds) <= {"stylesheet", "script", "image", "other"}
     assert all(answer.url.startswith(f"{person.url}/.web/") for answer in others)
     assert 0 == person.page.locator("script:not([defer]), [style], style, link[rel=stylesheet]:not([href*='/static/'])").count()
+
+
+def test_what_is_no_page_is_kept_or_a_piece(browser, open_gallery):
+    """A file to keep says so, and no browser guesses what it is; a piece for our script has no frame around it."""
+    person = Person(browser, open_gallery.url)
+    person.take_session(open_gallery.office, gallery.ANNA)
+    for address in PAGES:
+        if address.route.path in NO_PAGES:
+            answer = person.context.request.get(f"{person.url}/.web{address.path(open_gallery.office)}")
+            is_piece = answer.headers["content-type"].startswith("text/html") and "<html" not in answer.text()
+            assert answer.ok, address
+            assert is_piece or answer.headers["content-disposition"].startswith("attachment"), address
+            assert "nosniff" == answer.headers["x-content-type-options"], address
+    person.close()
 
 
 def test_nothing_goes_wrong_on_a_page(person):

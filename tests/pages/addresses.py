@@ -70,4 +70,6 @@ def _choices(path: str, name: str) -> tuple[str | Find, ...]:
     return found if isinstance(found, tuple) else (found,)
 
 
+# What a browser gets, but shows as no page of its own: a file to keep, a piece for our script
+NO_PAGES = frozenset({"/set-up/profile/{profile}", "/contacts/{contact}/preview"})
 PAGES, POSTS = addresses("GET"), addresses("POST")

@@ -29,7 +29,7 @@ def everything(office) -> dict[str, list]:
 
 
 def is_page(page: Page) -> bool:
-    return page.answer.headers.get("content-type", "").startswith("text/html")
+    return page.tree is not None and page.answer.headers["content-type"].startswith("text/html")
 
 
 # ------------------------------------------------------------- scripts in data
@@ -103,7 +103,8 @@ def test_a_host_that_is_a_script_is_text(poisoned, host):
 
 @pytest.fixture
 def strangers(server, office_of_two_tenants):
-    """Bert, a colleague of anna's without special rights, and carla, an admin of another customer."""
+    """Bert, a colleague of anna's without any right, and carla, an admin of another customer."""
+    server.office.accounts.save_user(User(identity=Identity("t", "bert"), rights=frozenset()), "secret", "test")
     bert, carla = Visitor(server), Visitor(server)
     bert.sign_in("bert")
     carla.sign_in("carla@other")
