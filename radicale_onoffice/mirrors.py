@@ -119,6 +119,22 @@ class State:
         return tuple(dict.fromkeys(one.alarm for one in self.kinds.values() if one.alarm))
 
     @property
+    def is_stale(self) -> bool:
+        """True if what is read of any kind may be old."""
+        return any(one.is_stale for one in self.kinds.values())
+
+    @property
+    def is_silent(self) -> bool:
+        """True if the last turn came to nothing."""
+        return self.trouble is not None
+
+    @property
+    def since(self) -> datetime | None:
+        """Up to when everything that changed in onOffice is here, of every kind; None: not all of them are filled yet."""
+        moments = [one.pulled for one in self.kinds.values() if one.pulled is not None]
+        return min(moments) if len(moments) == len(self.kinds) else None
+
+    @property
     def queued(self) -> int:
         """Changes on their way to onOffice, refused ones apart."""
         return self.errands[ErrandState.WAITING] + self.errands[ErrandState.SENT]

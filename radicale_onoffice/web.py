@@ -5,12 +5,16 @@ What the pages are and do stands in ``pages/``; here is only what WSGI and Radic
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 from radicale.web import BaseWeb
 
-from radicale_onoffice import options, signing, wiring
+from activesync_bridge.pending import pending
+from radicale_onoffice import mirrors, options, signing, wiring
 from radicale_onoffice.auth import backend_of
+from radicale_onoffice.core.office import Office
 from radicale_onoffice.pages.exchange import MAX_FORM, Answer, Fields, Request, parse_fields, read_cookies
 from radicale_onoffice.pages.site import Setup, Site
 
@@ -27,6 +31,8 @@ class Web(BaseWeb):
             verify=backend_of(self.configuration, office.accounts),
             has_eas=self.configuration.get("web", "activesync_enabled"),
             sign=signing.signer_of(self.configuration),
+            pending=partial(pending, office),
+            crm_state=partial(crm_state, office, mirrors.late_after(self.configuration.get("storage", "onoffice_poll_seconds"))),
         )
         self._site = Site(office, setup)
         self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")
@@ -56,6 +62,13 @@ class Web(BaseWeb):
             is_foreign=is_foreign(environ),
         )
         return as_radicale_wants(self._site.answer(request))
+
+
+def crm_state(office: Office, late: timedelta, tenant: str) -> mirrors.State | None:
+    """How the tenant's copy of onOffice is; None for a tenant whose CRM is here."""
+    with office.store.reading() as tx:
+        state = mirrors.state_of(tx, tenant, office.clock(), late=late)
+    return state if state.crm is options.CrmType.ONOFFICE else None
 
 
 def as_radicale_wants(answer: Answer):

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 SEEN_EVERY = timedelta(minutes=10)  # how exactly ``last_seen`` is kept; more would make a write of every request
 MAX_ID, MAX_TEXT = 64, 256  # characters of a device id, and of what a device says of itself
 MAX_INFORMATION = 32  # pairs
+ACCOUNT_WIPE_SINCE = "16.1"  # the newest version there is
 WIPING = (DeviceState.WIPE_REQUESTED, DeviceState.WIPE_SENT)
 
 
@@ -120,10 +121,20 @@ class Devices:
 
         Raises NotFound, and Refused for a whole phone unless the policy allows it.
         """
-        if not account_only and not self._policy.full_wipe:
-            raise Refused("Phones are not erased here: activesync_full_wipe is off. Have the account wiped instead.")
+        if not account_only:
+            self.demand_full_wipe()
         event = "wipe of the account requested" if account_only else "wipe of the whole phone requested"
         return self._set(identity, device_id, by, event, state=DeviceState.WIPE_REQUESTED, wipe_account_only=account_only)
+
+    @property
+    def may_be_erased(self) -> bool:
+        """True if whole phones may be erased here."""
+        return self._policy.full_wipe
+
+    def demand_full_wipe(self) -> None:
+        """Raise Refused unless whole phones may be erased here."""
+        if not self.may_be_erased:
+            raise Refused("Phones are not erased here: activesync_full_wipe is off. Have the account wiped instead.")
 
     def resync(self, identity: Identity, device_id: str, by: str, collection: str | None = None) -> None:
         """Have a device fetch a collection, or everything, from the beginning; raises NotFound."""
@@ -227,6 +238,17 @@ class Devices:
         line = AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=f"device {event}", detail=detail)
         tx.add_audit(line)
         logger.info("device %s: %s, login=%s tenant=%s by=%s", event, detail, identity.user, identity.tenant, by)
+
+
+def wipes_account(device: Device) -> bool:
+    """True if the device can be told to take off the account alone; older protocols know no such word, so it is kept out instead."""
+    return device.version == ACCOUNT_WIPE_SINCE
+
+
+def confirms(device: Device, typed: str) -> bool:
+    """True if somebody typed the device's id or its model: the word for erasing it, so that it is the right one."""
+    words = {device.id, dict(device.information).get("Model", "")} - {""}
+    return typed.strip().casefold() in {word.strip().casefold() for word in words}
 
 
 def _clipped(text: str) -> str:

@@ -9,10 +9,11 @@ from datetime import datetime
 from radicale_onoffice.core import merging, rights
 from radicale_onoffice.core.errors import NotFound
 from radicale_onoffice.core.feeds import Feeds
-from radicale_onoffice.core.folders import Reader, reader
+from radicale_onoffice.core.folders import Reader, offered_kinds, reader
 from radicale_onoffice.core.model import Actor, Base, HistoryLine, Identity, Kind, Leftovers, Record, Value
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Member, Offer, Rendered, Renderer, Store, Transaction
+from radicale_onoffice.core.titles import title
 
 
 class Lookups:
@@ -63,6 +64,17 @@ class Lookups:
         """The stored forms of those of these records that this reader may see, in or out of the window, by id."""
         with self._store.reading() as tx:
             return tx.offers(identity, kind, self._feeds.visible(tx, reader(tx, identity), kind, list(record_ids)))
+
+    def titles(self, identity: Identity, record_ids: Iterable[str]) -> dict[str, str]:
+        """What people call those of these records, of any kind, that this reader may see now; the others are left out."""
+        with self._store.reading() as tx:
+            who = reader(tx, identity)
+            found = {record.id: record for record in tx.records(identity.tenant, set(record_ids)) if not record.deleted}
+            visible: set[str] = set()
+            for kind in offered_kinds(who):
+                mine = [record.id for record in found.values() if record.kind is kind]
+                visible |= self._feeds.visible(tx, who, kind, mine).keys() if mine else set()
+        return {record_id: title(found[record_id].value) for record_id in visible}
 
     def visible(self, identity: Identity, kind: Kind, record_ids: Iterable[str]) -> dict[str, Member]:
         """Those of these records that this reader may see, in or out of the window, by id: for who may have the rest already."""

@@ -102,6 +102,13 @@ class Visits:
             if (noted := self._memo.get(key)) is not None:
                 noted.synced[kind] = now
 
+    def forget(self, identity: Identity, face: Face, client: str) -> None:
+        """Drop what is known of a client, e.g. of one that somebody has no more; if it comes again it is known again."""
+        with self._store.writing() as tx:
+            tx.remove_visit(identity, Client(face, client, ""))
+        with self._lock:
+            self._memo.pop((identity, face, client), None)
+
     def _remember(self, key: Key, noted: _Noted) -> None:
         self._memo[key] = noted
         self._memo.move_to_end(key)

@@ -7,7 +7,7 @@ A text is a string with ``{names}``, or a pair (for one, for all others) that ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -19,9 +19,11 @@ from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
 from radicale_onoffice.pages import texts
+from radicale_onoffice.pages.reasons import spoken
 
 LANGUAGES: Mapping[str, str] = {"de": "Deutsch", "en": "English", "it": "Italiano"}
 DEFAULT = "en"
+SOON = timedelta(seconds=1)
 Text = str | tuple[str, str]
 
 
@@ -69,6 +71,10 @@ class Voice:
         spoken = {name: self.number(value) if isinstance(value, int) else escape(value) for name, value in values.items()}
         return Markup(text).format(**spoken)  # noqa: S704 - ours; what others wrote is escaped above
 
+    def reason(self, sentence: str) -> str:
+        """A sentence of the core about what became of a change."""
+        return spoken(sentence, self, lambda text: self.day(date.fromisoformat(text)))
+
     def has(self, key: str) -> bool:
         """True if there is such a text."""
         return key in vocabulary(self.language)
@@ -89,4 +95,5 @@ class Voice:
         """ "3 minutes ago"; the word for never without a moment."""
         if at is None:
             return str(self("never"))
-        return format_timedelta(at - self._now, add_direction=True, locale=self._locale, threshold=1.2)
+        # A moment is seldom in the future, and then by a second's difference between two clocks.
+        return format_timedelta(min(at - self._now, -SOON), add_direction=True, locale=self._locale, threshold=1.2)

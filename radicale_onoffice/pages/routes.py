@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from starlette.routing import compile_path
 
-from radicale_onoffice.pages import contacts, setup, sign_in, sync
+from radicale_onoffice.pages import account, contacts, devices, setup, sign_in, sync
 from radicale_onoffice.pages.exchange import Answer
 
 
@@ -32,6 +32,26 @@ class Route:
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/", sync.show),
     Route("POST", "/unlock", sync.unlock),
+    Route("GET", "/kinds/{kind}/off", sync.ask_off),
+    Route("POST", "/kinds/{kind}/off", sync.switch_off),
+    Route("POST", "/kinds/{kind}/on", sync.switch_on),
+    Route("GET", "/kinds/{kind}/channel", sync.ask_channel),
+    Route("POST", "/kinds/{kind}/channel-on", sync.channel_on),
+    Route("POST", "/kinds/{kind}/channel-off", sync.channel_off),
+    Route("GET", "/restart", sync.ask_restart),
+    Route("POST", "/restart", sync.restart),
+    Route("GET", "/devices", devices.show),
+    Route("GET", "/devices/{key}", devices.details),
+    Route("POST", "/devices/{key}/unblock", devices.unblock),
+    Route("GET", "/devices/{key}/{action}", devices.ask),
+    Route("POST", "/devices/{key}/{action}", devices.act),
+    Route("GET", "/programs/{key}/forget", devices.ask_forget),
+    Route("POST", "/programs/{key}/forget", devices.forget),
+    Route("GET", "/account", account.show),
+    Route("POST", "/account/password", account.change_password),
+    Route("POST", "/account/session", account.end_session),
+    Route("POST", "/account/sessions", account.end_sessions),
+    Route("POST", "/account/language", account.choose_language),
     Route("GET", "/contacts/{contact}", contacts.show_contact),
     Route("POST", "/contacts/{contact}", contacts.assign),
     Route("GET", "/contacts/{contact}/preview", contacts.preview),

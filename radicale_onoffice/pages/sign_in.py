@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Door
-from radicale_onoffice.pages.exchange import SESSION_COOKIE, Answer
+from radicale_onoffice.pages.exchange import SESSION_COOKIE, Answer, Request
 
 if TYPE_CHECKING:
     from radicale_onoffice.pages.site import Visit
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def enter(visit: Visit) -> Answer:
     """Sign in with the sync login, and go on to the page that was wanted; always with a new session."""
     request, form = visit.request, visit.form
-    origin = Origin(address=request.address, face="page", device=request.user_agent)
+    origin = origin_of(request)
     wanted = form.one("wanted", "/")
     try:
         user = visit.office.accounts.sign_in(
@@ -28,7 +28,7 @@ def enter(visit: Visit) -> Answer:
         return visit.page("sign_in.html", HTTPStatus.FORBIDDEN, failed=True, wanted=wanted)
     if visit.session is not None:
         visit.office.accounts.close_page_session(visit.session)
-    token = visit.office.accounts.open_page_session(user)
+    token = visit.office.accounts.open_page_session(user, origin)
     return _with_cookie(visit, token, visit.go(wanted if visit.site.has_page(wanted) else "/"))
 
 
@@ -37,6 +37,11 @@ def leave(visit: Visit) -> Answer:
     assert visit.session is not None
     visit.office.accounts.close_page_session(visit.session)
     return _with_cookie(visit, "", visit.go("/"), "; Max-Age=0")
+
+
+def origin_of(request: Request) -> Origin:
+    """Where an attempt at the pages' door comes from."""
+    return Origin(address=request.address, face="page", device=request.user_agent)
 
 
 def _with_cookie(visit: Visit, token: str, answer: Answer, life: str = "") -> Answer:

@@ -12,17 +12,21 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
 from importlib.resources import files
+from typing import Protocol
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import jinja2
+from markupsafe import Markup
 
 from radicale_onoffice.core.accounts import Verify
 from radicale_onoffice.core.errors import BadRequest, Conflict, NotFound, OfficeError, Refused, Unavailable
 from radicale_onoffice.core.folders import Reader, reader
-from radicale_onoffice.core.model import Identity, PageSession
+from radicale_onoffice.core.model import Device, Identity, PageSession
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.pages.exchange import LANGUAGE_COOKIE, SESSION_COOKIE, Answer, Fields, Request
 from radicale_onoffice.pages.language import LANGUAGES, Voice, preferred
@@ -52,17 +56,48 @@ STATUS: tuple[tuple[type[OfficeError], HTTPStatus], ...] = (
     (BadRequest, HTTPStatus.BAD_REQUEST),
     (OfficeError, HTTPStatus.BAD_REQUEST),
 )
-NAVIGATION: Sequence[tuple[str, str]] = (("/", "my_sync"), ("/set-up", "set_up"))
+NAVIGATION: Sequence[tuple[str, str]] = (
+    ("/", "my_sync"),
+    ("/devices", "my_devices"),
+    ("/set-up", "set_up"),
+    ("/account", "account"),
+)
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+class CrmState(Protocol):
+    """How the copy of a CRM elsewhere is."""
+
+    @property
+    def is_stale(self) -> bool:
+        """What is shown may be old."""
+
+    @property
+    def is_silent(self) -> bool:
+        """The CRM does not answer."""
+
+    @property
+    def since(self) -> datetime | None:
+        """Up to when everything is here; None: not once yet."""
+
+    @property
+    def queued(self) -> int:
+        """Changes that wait to be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What the configuration says about the pages: ``has_eas`` whether phones are served over ActiveSync beside DAV, ``sign`` what puts a
-    signature around a profile for Apple's devices."""
+    """What the pages need beside the office.
+
+    ``has_eas``: phones are served over ActiveSync beside DAV. ``crm_state`` tells how the copy of a tenant's CRM is, None for one that is no
+    copy. ``pending`` counts what each folder of a phone does not have yet; None for one that it fetches anew.
+    ``sign`` puts a signature around a profile for Apple's devices.
+    """
 
     verify: Verify | None = None
     has_eas: bool = True
+    crm_state: Callable[[str], CrmState | None] = lambda _tenant: None
+    pending: Callable[[Device], Mapping[str, int | None]] = lambda _device: {}
     sign: Callable[[bytes], bytes] | None = None
 
 
@@ -153,6 +188,10 @@ class Visit:
         kept = request.cookies.get(LANGUAGE_COOKIE, "")
         self.language = self.chosen_language or (kept if kept in LANGUAGES else preferred(request.accept_language))
 
+    def choose_language(self, language: str) -> None:
+        """Speak another language in this browser from the next page on."""
+        self.chosen_language = self.language = language
+
     @cached_property
     def session(self) -> PageSession | None:
         """The session of the cookie, while it lasts."""
@@ -188,6 +227,13 @@ class Visit:
         """True if the page that is asked for belongs to this one."""
         here = self.request.path
         return here == path or (path != "/" and here.startswith(f"{path}/"))
+
+    def in_language(self, code: str) -> str:
+        """The address of this page in another language; of the start page where this one only answers a form."""
+        if self.request.method != "GET":
+            return f"{self.request.base}/?language={code}"
+        query = [(name, value) for name, values in self.request.query.items() if name != "language" for value in values]
+        return "?" + urlencode([*query, ("language", code)])
 
     @property
     def by(self) -> str:
@@ -225,6 +271,30 @@ class Visit:
         if notice and self.session is not None:
             self.office.accounts.notice(self.session, json.dumps({"key": notice, **values}))
         return Answer(status=HTTPStatus.SEE_OTHER, headers={"Location": f"{self.request.base}{path}"})
+
+    def ask(
+        self,
+        heading: Markup,
+        paragraphs: Sequence[Markup],
+        *,
+        action: str,
+        button: Markup,
+        back: str,
+        choices: Mapping[str, object] | None = None,
+        typed: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """A page that asks before ``action`` (a POST) is done.
+
+        ``choices`` is a list to choose from: ``name``, ``label`` and ``options`` (value, label); ``typed`` wants a word, its ``label``, and
+        what ``failed`` about the last one.
+        """
+        status = HTTPStatus.BAD_REQUEST if typed and typed["failed"] else HTTPStatus.OK
+        values = {"heading": heading, "paragraphs": paragraphs, "action": action, "button": button, "back": back}
+        return self.page("ask.html", status, **values, choices=choices, typed=typed)
+
+    def crm_state(self) -> CrmState | None:
+        """How the copy of the visitor's CRM is; None if there is none elsewhere."""
+        return self.site.setup.crm_state(self.identity.tenant)
 
     def message(self, key: str, status: HTTPStatus) -> Answer:
         """A page that says one thing."""

@@ -222,3 +222,14 @@ def test_visits_go_with_the_user_and_a_phones_with_the_phone(office):
     assert ["DAVx5"] == [one.client for one in office.visits.of(ANNA)]
     office.accounts.remove_user(ANNA, "test")
     assert () == office.visits.of(ANNA)
+
+
+def test_a_client_that_is_forgotten_is_no_longer_told_and_comes_again_as_a_new_one(office, clock):
+    """Its password need not be corrected any more."""
+    program = Origin(address="192.0.2.8", face=Face.DAV, device="DAVx5/4.4")
+    office.accounts.sign_in("anna", "secret", program)
+    office.visits.forget(ANNA, Face.DAV, "DAVx5")
+    assert () == office.visits.of(ANNA)
+    clock.now += timedelta(minutes=1)
+    office.accounts.sign_in("anna", "secret", program)
+    assert [clock.now] == [one.first_seen for one in office.visits.of(ANNA)]
