@@ -39,6 +39,18 @@ class Administrator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What an administrator decides about one user."""
+
+    active: bool
+    sync_right: bool
+    switches: frozenset[Kind]
+    other_channels: frozenset[Kind]
+    rights: frozenset[str]  # "kind.right"
+    admin: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserRow:
     """A user as a list has it. ``gates`` are the closed ones of each kind, ``offered`` how many records clients were last told of."""
 
@@ -174,30 +186,51 @@ class Administration:
             raise Refused("Whether synchronisation is booked is a matter of the whole tenant.")
         demand_kind(gate, kind)
 
-        def change(tx: Transaction, user: User) -> bool:
-            if gate is Gate.USER_STATE and not is_open and user.identity == who.user:
-                raise Refused("You cannot deactivate yourself.")
-            if with_gate(user, gate, kind, is_open) == user:
-                return False
-            self._settings.set_gate_within(tx, user.identity, gate, kind, is_open, who.by)
-            return True
+        return self._change(who, logins, lambda tx, user: self._set_gate(tx, who, user.identity, gate, kind, is_open))
 
-        return self._change(who, logins, change)
+    def save_access(self, who: Administrator, login: str, access: Access) -> bool:
+        """Everything about one user at once, in one commit; False if all of it was so. Raises NotFound, BadRequest and Refused."""
+        rights_words = _demand_rights(access.rights)
+        gates: list[tuple[Gate, Kind | None, bool]] = [
+            (Gate.USER_STATE, None, access.active),
+            (Gate.SYNC_RIGHT, None, access.sync_right),
+            *((Gate.SWITCH, kind, kind in access.switches) for kind in Kind),
+            *((Gate.OTHER_CHANNEL, kind, kind not in access.other_channels) for kind in Kind),
+        ]
+
+        def change(tx: Transaction, user: User) -> bool:
+            changed = [self._set_gate(tx, who, user.identity, *gate) for gate in gates]
+            before = _demand_user(tx, who, login)
+            after = replace(before, rights=rights_words, admin=access.admin)
+            self._demand_stays(who, user, is_admin=access.admin)
+            return self._save(tx, before, after, who) or any(changed)
+
+        return bool(self._change(who, [login], change))
+
+    def _set_gate(self, tx: Transaction, who: Administrator, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool) -> bool:
+        user = _demand_user(tx, who, identity.user)
+        if gate is Gate.USER_STATE and not is_open and identity == who.user:
+            raise Refused("You cannot deactivate yourself.")
+        if with_gate(user, gate, kind, is_open) == user:
+            return False
+        self._settings.set_gate_within(tx, identity, gate, kind, is_open, who.by)
+        return True
+
+    @staticmethod
+    def _demand_stays(who: Administrator, user: User, *, is_admin: bool) -> None:
+        if user.identity == who.user and not is_admin:
+            raise Refused("You cannot take the right from yourself; another administrator can.")
 
     def set_rights(self, who: Administrator, logins: Iterable[str], words: Iterable[str]) -> int:
         """Give these users these rights, "kind.right" each, and no others; returns how many had others. Raises NotFound, BadRequest."""
-        try:
-            wanted = rights.parse_rights(words)
-        except ValueError as error:
-            raise BadRequest(str(error)) from error
+        wanted = _demand_rights(words)
         return self._change(who, logins, lambda tx, user: self._save(tx, user, replace(user, rights=wanted), who))
 
     def set_admin(self, who: Administrator, login: str, is_admin: bool) -> bool:
         """Make a user an administrator, or no longer; False if that was so. Raises NotFound, and Refused for the own right."""
 
         def change(tx: Transaction, user: User) -> bool:
-            if user.identity == who.user and not is_admin:
-                raise Refused("You cannot take the right from yourself; another administrator can.")
+            self._demand_stays(who, user, is_admin=is_admin)
             return self._save(tx, user, replace(user, admin=is_admin), who)
 
         return bool(self._change(who, [login], change))
@@ -255,6 +288,13 @@ def _demand_user(tx: Transaction, who: Administrator, login: str) -> User:
     if user is None:
         raise NotFound(f"There is no user {login!r} of tenant {who.tenant!r}.")
     return user
+
+
+def _demand_rights(words: Iterable[str]) -> frozenset[str]:
+    try:
+        return rights.parse_rights(words)
+    except ValueError as error:
+        raise BadRequest(str(error)) from error
 
 
 def _demand_installation(who: Administrator) -> None:

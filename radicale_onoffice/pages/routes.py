@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 
 from starlette.routing import compile_path
 
-from radicale_onoffice.pages import account, contacts, devices, setup, sign_in, sync
+from radicale_onoffice.pages import (
+    account,
+    admin,
+    admin_audit,
+    admin_devices,
+    admin_users,
+    contacts,
+    devices,
+    setup,
+    sign_in,
+    sync,
+)
 from radicale_onoffice.pages.exchange import Answer
 
 
@@ -58,6 +69,19 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/set-up", setup.show),
     Route("GET", "/set-up/{client}", setup.show_client),
     Route("GET", "/set-up/profile/{profile}", setup.profile),
+    Route("GET", "/admin", admin.show),
+    Route("POST", "/admin/maintenance/on", admin.maintenance_on),
+    Route("POST", "/admin/maintenance/off", admin.maintenance_off),
+    Route("GET", "/admin/users", admin_users.show),
+    Route("POST", "/admin/users", admin_users.many),
+    Route("GET", "/admin/users.csv", admin_users.export),
+    Route("GET", "/admin/users/{login}", admin_users.details),
+    Route("POST", "/admin/users/{login}", admin_users.save),
+    Route("POST", "/admin/users/{login}/unlock", admin_users.unlock),
+    Route("POST", "/admin/users/{login}/sign-out", admin_users.end_sessions),
+    Route("GET", "/admin/devices", admin_devices.show),
+    Route("GET", "/admin/audit", admin_audit.show),
+    Route("GET", "/admin/audit.csv", admin_audit.export),
     Route("POST", "/sign-in", sign_in.enter, is_public=True),
     Route("POST", "/sign-out", sign_in.leave),
 )
