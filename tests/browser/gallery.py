@@ -8,18 +8,55 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
+from activesync_bridge.wbxml.codepages import Tasks
+from activesync_bridge.wbxml.element import Element
 from radicale_onoffice import wiring
-from radicale_onoffice.core.model import Actor, Appointment, Contact, Entry, EntryKind, EntryType, Face, Identity, Kind, Slot, Tenant, User
+from radicale_onoffice.core.model import (
+    Actor,
+    Appointment,
+    Contact,
+    Entry,
+    EntryKind,
+    EntryType,
+    Face,
+    Failure,
+    Identity,
+    Kind,
+    Slot,
+    Task,
+    Tenant,
+    User,
+)
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.stores.sql import open_store
 from tests.browser.live import Live
+from tests.eas.phone import Phone, Refused, add
+from tests.pages.scenes import change_user, introduce
 from tests.serving import open_server
 
 NOW = datetime(2026, 3, 16, 9, 40, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Berlin")
-ANNA, BERT, EMMA = (Identity("t", name) for name in ("anna", "bert", "emma"))
+ANNA = Identity("t", "anna")
+COLLEAGUES = ("bert", "emma", "grace", "henry", "james", "lucy", "oliver", "sophie", "thomas")
 CRM = Actor(identity=ANNA, face=Face.CRM)
+E = Element
+MEETING = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Thunderbird//EN
+BEGIN:VEVENT
+UID:meeting
+DTSTAMP:20260316T090000Z
+DTSTART:20260318T090000Z
+DTEND:20260318T100000Z
+SUMMARY:Owners' meeting
+RRULE:FREQ=MONTHLY;BYDAY=3WE
+END:VEVENT
+END:VCALENDAR
+""".replace("\n", "\r\n")
 PEOPLE = (
     ("Emily", "Carter", "Carter & Sons Property Management", "Cologne"),
     ("James", "Bennett", "", "Bonn"),
@@ -60,25 +97,71 @@ def open_gallery(directory: Path) -> Iterator[Live]:
 
 
 def fill(office: Office, live: Live, clock: Clock) -> None:
-    """Users, records, and what phones did with them."""
+    """Users, records, and what happened since yesterday."""
     with office.store.writing() as tx:
         tx.save_tenant(Tenant(name="t"))
-    for identity in (ANNA, BERT, EMMA):
-        office.accounts.save_user(User(identity=identity, admin=identity == ANNA), "secret", "demo")
+    clock.now = NOW - timedelta(days=40)
+    for name in ("anna", *COLLEAGUES):
+        office.accounts.save_user(User(identity=Identity("t", name), admin=name == "anna", language="en"), "secret", "cli")
     for number in range(60):
         office.records.write(CRM, Kind.CONTACTS, contact(number), uid=f"contact-{number}")
     for number in range(12):
         start = (NOW + timedelta(days=number, hours=1)).astimezone(ZONE)
-        value = Appointment(
-            subject=f"Viewing, {PEOPLE[number % 8][1]}", start=start, end=start + timedelta(hours=1), participants=("anna",)
-        )
+        subject = f"Viewing, {PEOPLE[number % 8][1]}"
+        value = Appointment(subject=subject, start=start, end=start + timedelta(hours=1), participants=("anna", "bert"))
         office.records.write(CRM, Kind.APPOINTMENTS, value)
+    office.records.write(CRM, Kind.TASKS, Task(subject="Order the energy certificate", responsible="anna"))
+    clients(live, clock)
+    doings(office, live, clock)
+    clock.now = NOW
+
+
+def clients(live: Live, clock: Clock) -> None:
+    """Anna's devices and programs: one that left a password behind, and three that are up to date; a colleague's phone."""
+    clock.now = NOW - timedelta(days=9)
+    tablet = device(live, "anna", "R52N1", "Galaxy Tab S9", "", "SAMSUNGSMT")
+    clock.now = NOW - timedelta(days=2)
+    change_user(live.office, ANNA, "secret")
+    tablet.authorization = live.phone("anna", "old").authorization
+    with pytest.raises(Refused):
+        tablet.folder_sync()
     clock.now = NOW - timedelta(minutes=3)
-    phone = live.phone()
+    phone = device(live, "anna", "APPL7", "iPhone 15", "Anna's iPhone", "iPhone")
+    for program in ("DAVx5/4.4.5-ose (2025/12/01)", "Thunderbird/140.2"):
+        for collection in Kind:
+            live.computer("anna", program).shown(collection)
+    device(live, "bert", "PIXL2", "Pixel 9", "Bert's Pixel", "Android")
+    computer = live.computer("anna", "Thunderbird/140.2")
+    computer.put("/anna/calendar/meeting.ics", MEETING)
+    phone.sync("tasks", add("1", E(Tasks.Subject, "Send the exposé to Mrs Marsh")))
+
+
+def device(live: Live, login: str, id: str, model: str, name: str, kind: str) -> Phone:
+    """A phone that says what it is, and fetches its folders."""
+    phone = live.phone(login, device=id)
+    phone.type = kind
     phone.folder_sync()
+    introduce(phone, model, name)
     for collection in Kind:
         phone.sync(collection)
-    clock.now = NOW
+    return phone
+
+
+def doings(office: Office, live: Live, clock: Clock) -> None:
+    """What keeps an administrator busy: a lock, a closed gate, a colleague who left, items that do not go through."""
+    clock.now = NOW - timedelta(minutes=25)
+    forgotten = live.phone("emma", "old", "APPL9")
+    for _ in range(5):
+        with pytest.raises(Refused):
+            forgotten.folder_sync()
+    by = "page anna"
+    office.settings.set_gate(Identity("t", "henry"), Gate.OTHER_CHANNEL, Kind.TASKS, False, by)
+    office.settings.set_gate(Identity("t", "lucy"), Gate.SYNC_RIGHT, None, False, by)
+    office.settings.set_gate(Identity("t", "thomas"), Gate.USER_STATE, None, False, by)
+    office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, by)
+    with office.store.writing() as tx:
+        failure = {"identity": ANNA, "device_id": "APPL7", "collection": "contacts", "at": clock.now, "count": 2}
+        tx.save_failure(Failure(item="new-1", reason="An e-mail address has no @.", **failure))
 
 
 def contact(number: int) -> Contact:

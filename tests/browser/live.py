@@ -54,21 +54,29 @@ class Live:
         """A phone with an account here."""
         return Phone(over(self.client()), login, password, device=device)
 
-    def computer(self, login: str = "anna") -> Computer:
+    def computer(self, login: str = "anna", agent: str = "Computer/1.0") -> Computer:
         """A program that speaks CalDAV and CardDAV."""
-        return Computer(self.client(Authorization="Basic " + b64encode(f"{login}:secret".encode()).decode()), login)
+        return Computer(self.client(), login, agent)
 
 
 class Computer:
     """A DAV client that is always in touch."""
 
-    def __init__(self, http: httpx.Client, login: str):
+    def __init__(self, http: httpx.Client, login: str, agent: str):
         self._http, self._client = http, DavClient(login, "computer")
+        self._headers = {"Authorization": "Basic " + b64encode(f"{login}:secret".encode()).decode(), "User-Agent": agent}
 
     def exchange(self, method: str, path: str, headers: dict[str, str], body: bytes, fault) -> tuple[int, httpx.Headers, bytes]:
         """One request, as ``DavClient`` makes it."""
-        answer = self._http.request(method, path, headers=headers, content=body)
+        answer = self._http.request(method, path, headers=headers | self._headers, content=body)
         return answer.status_code, answer.headers, answer.content
+
+    def put(self, path: str, text: str) -> None:
+        """Store an object that is new."""
+        answer = self._http.put(
+            path, content=text.encode(), headers={**self._headers, "Content-Type": "text/calendar", "If-None-Match": "*"}
+        )
+        assert answer.status_code in (201, 204), answer.text
 
     def shown(self, collection: str) -> list[str]:
         """The texts of a folder's items after synchronising it."""

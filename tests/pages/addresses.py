@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from typing import NamedTuple
 
-from radicale_onoffice.core.model import Identity, Kind
+from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.office import Office
-from radicale_onoffice.pages import clients
+from radicale_onoffice.pages import clients, devices
 from radicale_onoffice.pages.routes import ROUTES, Route
 
 ANNA = Identity("t", "anna")
@@ -20,12 +20,24 @@ def _contact(office: Office) -> str:
         return min(record.id for record in tx.all_records("t", Kind.CONTACTS) if "anna" in record.value.sync_users)
 
 
+def _device(office: Office) -> str:
+    return devices.key_of(Face.EAS, min(device.id for device, _ in office.devices.list("t", "anna")))
+
+
+def _program(office: Office) -> str:
+    return devices.key_of(Face.DAV, min(visit.client for visit in office.visits.of(ANNA) if visit.face is Face.DAV))
+
+
 # What stands for a name in a path, the whole path or else the name alone deciding: words that are always the same, or a thing of anna's
 NAMES: Mapping[str, tuple[str, ...] | Find] = {
     "client": tuple(one.key for one in clients.CLIENTS),
     "profile": tuple(f"{one}.mobileconfig" for one in clients.Profile),
     "kind": tuple(Kind),
+    "action": tuple(devices.ACTIONS),
+    "login": (ANNA.user,),
     "contact": _contact,
+    "/programs/{key}/forget#key": _program,
+    "key": _device,
 }
 
 
@@ -71,5 +83,5 @@ def _choices(path: str, name: str) -> tuple[str | Find, ...]:
 
 
 # What a browser gets, but shows as no page of its own: a file to keep, a piece for our script
-NO_PAGES = frozenset({"/set-up/profile/{profile}", "/contacts/{contact}/preview"})
+NO_PAGES = frozenset({"/set-up/profile/{profile}", "/contacts/{contact}/preview", "/admin/users.csv", "/admin/audit.csv"})
 PAGES, POSTS = addresses("GET"), addresses("POST")
