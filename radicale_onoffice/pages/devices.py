@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from radicale_onoffice.core import clients
 from radicale_onoffice.core.devices import confirms, wipes_account
 from radicale_onoffice.core.errors import BadRequest, NotFound
+from radicale_onoffice.core.folders import offered_kinds
 from radicale_onoffice.core.model import Device, Face, Failure, Kind
 from radicale_onoffice.core.visits import has_old_password
 from radicale_onoffice.pages.exchange import Answer
@@ -70,11 +71,12 @@ def show(visit: Visit) -> Answer:
 
 def details(visit: Visit, key: str) -> Answer:
     """One phone: what it says, lacks, and could not take."""
-    phone = _phone(visit, key)
+    assert visit.who is not None
+    phone, offered = _phone(visit, key), offered_kinds(visit.who)
     return visit.page(
         "device.html",
         phone=phone,
-        pending=visit.site.setup.pending(phone.device),
+        pending={kind: count for kind, count in visit.site.setup.pending(phone.device).items() if kind in offered},
         titles=visit.office.records.titles(visit.identity, [one.item for one in phone.failures]),
         may_be_erased=visit.office.devices.may_be_erased,
     )

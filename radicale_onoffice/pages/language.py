@@ -14,7 +14,7 @@ from pkgutil import iter_modules
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
@@ -85,7 +85,10 @@ class Voice:
 
     def moment(self, at: datetime | None) -> str:
         """Date and time in the visitor's zone; a dash for never."""
-        return format_datetime(at.astimezone(self._zone), "medium", locale=self._locale) if at else "–"
+        if at is None:
+            return "–"
+        local = at.astimezone(self._zone)
+        return f"{format_date(local, 'medium', locale=self._locale)}, {format_time(local, 'short', locale=self._locale)}"
 
     def day(self, at: date | None) -> str:
         """A date; a dash for none."""

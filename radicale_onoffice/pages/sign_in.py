@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Door
-from radicale_onoffice.pages.exchange import SESSION_COOKIE, Answer, Request
+from radicale_onoffice.pages.exchange import SESSION_COOKIE, Answer, Fields, Request, parse_fields
 
 if TYPE_CHECKING:
     from radicale_onoffice.pages.site import Visit
+
+
+MAX_WANTED = 2000  # characters of the address to go on to
 
 
 def enter(visit: Visit) -> Answer:
@@ -29,7 +33,7 @@ def enter(visit: Visit) -> Answer:
     if visit.session is not None:
         visit.office.accounts.close_page_session(visit.session)
     token = visit.office.accounts.open_page_session(user, origin)
-    return _with_cookie(visit, token, visit.go(wanted if visit.site.has_page(wanted) else "/"))
+    return _with_cookie(visit, token, visit.go(_page_of_ours(visit, wanted)))
 
 
 def leave(visit: Visit) -> Answer:
@@ -37,6 +41,16 @@ def leave(visit: Visit) -> Answer:
     assert visit.session is not None
     visit.office.accounts.close_page_session(visit.session)
     return _with_cookie(visit, "", visit.go("/"), "; Max-Age=0")
+
+
+def _page_of_ours(visit: Visit, wanted: str) -> str:
+    """The page that was wanted with its query, both spelled anew, so that neither leads elsewhere nor adds a header; else the start page."""
+    path, _, query = wanted[:MAX_WANTED].partition("?")
+    if not visit.site.has_page(path):
+        return "/"
+    fields = parse_fields(query) or Fields()
+    again = urlencode([(name, value) for name, values in fields.items() for value in values])
+    return quote(path) + (f"?{again}" if again else "")
 
 
 def origin_of(request: Request) -> Origin:

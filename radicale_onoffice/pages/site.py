@@ -153,7 +153,7 @@ class Site:
         if visit.request.method == "POST":
             return visit.message("expired", HTTPStatus.FORBIDDEN)
         status = HTTPStatus.OK if visit.request.path == "/" else HTTPStatus.FORBIDDEN
-        return visit.page("sign_in.html", status, failed=False, wanted=visit.request.path)
+        return visit.page("sign_in.html", status, failed=False, wanted=visit.here)
 
     @staticmethod
     def has_page(path: str) -> bool:
@@ -228,12 +228,18 @@ class Visit:
         here = self.request.path
         return here == path or (path != "/" and here.startswith(f"{path}/"))
 
+    @property
+    def here(self) -> str:
+        """Path and query of this page, less the language."""
+        query = urlencode([(name, value) for name, values in self.request.query.items() if name != "language" for value in values])
+        return self.request.path + (f"?{query}" if query else "")
+
     def in_language(self, code: str) -> str:
         """The address of this page in another language; of the start page where this one only answers a form."""
         if self.request.method != "GET":
             return f"{self.request.base}/?language={code}"
-        query = [(name, value) for name, values in self.request.query.items() if name != "language" for value in values]
-        return "?" + urlencode([*query, ("language", code)])
+        query = self.here.removeprefix(self.request.path).removeprefix("?")
+        return f"?{query}&language={code}" if query else f"?language={code}"
 
     @property
     def by(self) -> str:

@@ -61,7 +61,19 @@ def switch_on(visit: Visit, kind: str) -> Answer:
     return _done(visit, kind, "switched_on", lambda found: visit.office.settings.set_switch(visit.identity, found, True, visit.by))
 
 
-def ask_channel(visit: Visit, kind: str) -> Answer:
+def ask_channel_on(visit: Visit, kind: str) -> Answer:
+    """Before another service takes a kind over, because devices lose what they have of it from here."""
+    found = kind_of(kind)
+    return visit.ask(
+        visit.text("channel_begin_kind", kind=visit.text(found)),
+        (visit.text("channel_begin_means"), visit.text("switch_off_unsent")),
+        action=f"/kinds/{found}/channel-on",
+        button=visit.text("channel_begin"),
+        back="/",
+    )
+
+
+def ask_channel_off(visit: Visit, kind: str) -> Answer:
     """Before the other service's word is taken back: both together make double entries (rule 14)."""
     found = kind_of(kind)
     return visit.ask(

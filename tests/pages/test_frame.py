@@ -91,6 +91,28 @@ def test_signing_in_leads_to_the_page_that_was_wanted(visitor):
     assert "/.web/" == answer.headers["location"]
 
 
+def test_signing_in_leads_to_what_was_searched_for(visitor):
+    """The query of the page goes along, the language apart, which the browser keeps."""
+    page = visitor.get("/devices?page=2&q=a%26b&language=de")
+    assert ["/devices?page=2&q=a%26b"] == [value for name, value in page.fields("/sign-in") if name == "wanted"]
+    form = {"login": "anna", "password": "secret", "wanted": "/devices?page=2&q=a%26b"}
+    assert "/.web/devices?page=2&q=a%26b" == visitor.post("/sign-in", form, follow=False).answer.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "location"),
+    [
+        ("/devices/x\r\nSet-Cookie: y=1", "/.web/devices/x%0D%0ASet-Cookie%3A%20y%3D1"),
+        ("/devices?a=\r\nX:+y", "/.web/devices?a=%0D%0AX%3A+y"),
+        ("/devices?" + "a" * 5000, "/.web/devices?" + "a" * 1991 + "="),
+    ],
+)
+def test_what_was_wanted_adds_no_header(visitor, wanted, location):
+    """Response splitting: names in a path may hold any character, so they are spelled anew."""
+    answer = visitor.post("/sign-in", {"login": "anna", "password": "secret", "wanted": wanted}, follow=False).answer
+    assert (303, location) == (answer.status_code, answer.headers["location"])
+
+
 @pytest.mark.parametrize(
     "wanted", ["//evil.example", "https://evil.example/", "/\\evil.example", "/../anna/", "/%0d%0aSet-Cookie:x=1", "\r\nX: y", "/nothing"]
 )
