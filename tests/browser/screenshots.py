@@ -22,6 +22,7 @@ PHONE_DARK = person.Equipment(width=390, height=844, dark=True)
 PICTURES = {
     "my-sync": ("/", person.DESKTOP),
     "my-sync-phone": ("/", PHONE_DARK),
+    # "contacts": ("/contacts", person.DESKTOP),
     "contact": ("/contacts/{contact}", person.DESKTOP),
     "devices": ("/devices", person.DESKTOP),
     "device": ("/devices/{key}", person.DESKTOP),
@@ -40,7 +41,9 @@ def take(browser, live: Live, path: str, equipment: person.Equipment) -> bytes:
     """A picture of a page, as a PNG of few colours."""
     one = person.Person(browser, live.url, equipment)
     one.take_session(live.office, gallery.ANNA)
-    one.open(path)
+    answer = one.open(path)
+    if not answer.ok or one.faults:
+        sys.exit(f"{path} was answered {answer.status}. {' '.join(one.faults)}")
     tall = min(int(one.page.evaluate("document.documentElement.scrollHeight")), TALL)
     one.page.set_viewport_size({"width": equipment.width, "height": tall})
     picture = Image.open(io.BytesIO(one.page.screenshot()))
