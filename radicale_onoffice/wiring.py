@@ -15,15 +15,15 @@ from passlib.context import CryptContext
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.administration import Administration
-from radicale_onoffice.core.assignment import Assignments
+from radicale_onoffice.core.bulk import BulkRecords
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.overview import Overview
+from radicale_onoffice.core.people import People
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
-from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
 from radicale_onoffice.core.visits import Visits
 from radicale_onoffice.crm.embedded import Embedded
@@ -144,7 +144,7 @@ def assemble(
         memo_seconds=memo_seconds,
         session_hours=session_hours,
     )
-    records = Records(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
+    records = BulkRecords(store=store, crm=crm, render=formats.render, policy=policy, clock=clock, feeds=feeds)
     settings, devices = Settings(store, clock, new_epoch), Devices(store, policy, clock)
     administration = Administration(store=store, accounts=accounts, settings=settings, devices=devices, policy=policy, clock=clock)
     return Office(
@@ -158,10 +158,10 @@ def assemble(
         feeds=feeds,
         records=records,
         devices=devices,
-        assignments=Assignments(store, records),
         directory=Directory(store, feeds, default_tenant),
         visits=visits,
         administration=administration,
+        people=People(store, records, policy, clock),
         overview=Overview(store, accounts, feeds, policy, clock),
     )
 

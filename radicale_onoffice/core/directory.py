@@ -9,10 +9,9 @@ encoded items, so that a new process reads 10,000 people in a moment instead of 
 from __future__ import annotations
 
 import re
-import unicodedata
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from threading import Lock
@@ -25,6 +24,7 @@ from radicale_onoffice.core.contacts import display_name
 from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.feeds import Cursor, Feeds
 from radicale_onoffice.core.folders import Reader
+from radicale_onoffice.core.folding import folded, spellings
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Identity, Kind, Record, Slot, User, UserState
 from radicale_onoffice.core.ports import Store
 
@@ -36,7 +36,6 @@ FORM = 1  # of what is kept; a new one makes the old useless
 EMAILS = (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 NUMBER = re.compile(r"[+0-9][0-9 ()/.\-]*")
-GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -230,7 +229,7 @@ def person_of(record: Record, country_code: str) -> Person:
         contact.department,
         *emails,
     )
-    keys = dict.fromkeys((*_texts(texts), *(key for number in numbers for key in _digits(number, country_code))))
+    keys = dict.fromkeys((*spellings(texts), *(key for number in numbers for key in _digits(number, country_code))))
     return Person(
         record_id=record.id,
         etag=record.etag,
@@ -252,23 +251,7 @@ def _value(offered: Mapping[Slot, Entry], *wanted: Slot) -> str:
     return next((offered[slot].value for slot in wanted if slot in offered), "")
 
 
-# ------------------------------------------------------------------- folding
-
-
-def _folded(text: str) -> str:
-    """Lower case without accents, blanks made one."""
-    text = " ".join(text.casefold().split())
-    if text.isascii():
-        return text
-    return "".join(character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character))
-
-
-def _texts(texts: Iterable[str]) -> Iterable[str]:
-    """Each text folded, and the German spelling of its umlauts beside it."""
-    for text in filter(None, texts):
-        yield _folded(text)
-        if not text.isascii():
-            yield _folded(text.casefold().translate(GERMAN))
+# ------------------------------------------------------------------- numbers
 
 
 def _digits(number: str, country_code: str) -> tuple[str, ...]:
@@ -283,10 +266,10 @@ def _digits(number: str, country_code: str) -> tuple[str, ...]:
 
 def _needles(text: str, region: str) -> Sequence[str]:
     """What to look for in ``keys``: at the beginning of a part, at the beginning of a word, and as digits. Pure."""
-    folded = _folded(text)
-    if not folded:
+    word = folded(text)
+    if not word:
         return ()
-    needles = [f"\n{folded}", f" {folded}"]
+    needles = [f"\n{word}", f" {word}"]
     digits = "".join(filter(str.isdecimal, text))
     if NUMBER.fullmatch(text.strip()) and len(digits) >= MIN_DIGITS:
         needles.append(f"\n{_digits(text, str(phonenumbers.country_code_for_region(region)))[0]}")

@@ -24,6 +24,23 @@ class Show(StrEnum):
     ADMINS = "admins"
 
 
+class Only(StrEnum):
+    """Which contacts a list has."""
+
+    ALL = "all"
+    SYNCED = "synced"  # on the user's devices
+    UNSYNCED = "unsynced"
+
+
+class Listed(NamedTuple):
+    """A contact in a list."""
+
+    record_id: str
+    name: str
+    company: str
+    is_synced: bool
+
+
 class Numbered(NamedTuple):
     """A line of the audit log; numbers grow."""
 
@@ -86,3 +103,12 @@ class Lists(Protocol):
 
     def audit_page(self, tenant: str, login: str, event: str, text: str, before: int | None, limit: int) -> Sequence[Numbered]:
         """The newest lines first, of a login, of events that begin so, with the text, with smaller numbers than ``before``."""
+
+    # ---- contacts
+    def people_page(
+        self, identity: Identity, needles: Sequence[str], only: Only, left_out: str, offset: int, limit: int
+    ) -> tuple[int, Sequence[Listed]]:
+        """Contacts of the tenant in whose words one of the needles stands, all without any; flagged ones are the user's.
+
+        Those with the mark ``left_out`` are left out unless the user has flagged them.
+        """

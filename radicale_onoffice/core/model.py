@@ -361,6 +361,7 @@ class Face(StrEnum):
     EAS = "eas"
     CRM = "crm"  # the CRM itself: no gate, right or window applies
     ADMIN = "admin"  # the command line
+    PAGE = "page"  # a person on the pages: the CRM's own user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

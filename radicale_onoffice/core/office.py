@@ -8,14 +8,14 @@ from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.administration import Administration
-from radicale_onoffice.core.assignment import Assignments
+from radicale_onoffice.core.bulk import BulkRecords
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.overview import Overview
+from radicale_onoffice.core.people import People
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
-from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.settings import Settings
 from radicale_onoffice.core.visits import Visits
 
@@ -32,10 +32,10 @@ class Office:
     accounts: Accounts
     settings: Settings
     feeds: Feeds
-    records: Records
-    assignments: Assignments
+    records: BulkRecords
     devices: Devices
     directory: Directory
     visits: Visits
     overview: Overview
     administration: Administration
+    people: People

@@ -97,6 +97,15 @@ class Offer(NamedTuple):
     modified: int  # POSIX seconds
 
 
+class Sought(NamedTuple):
+    """What a contact is listed under and found by: ``words`` are folded texts, each behind a line feed."""
+
+    name: str
+    company: str
+    sort_key: str
+    words: str
+
+
 class Summary(NamedTuple):
     """What the core says of a value for its columns, so that windows and feeds need not load values.
 
@@ -111,6 +120,7 @@ class Summary(NamedTuple):
     starts: int
     ends: int
     recurring: bool
+    sought: Sought | None = None  # of a contact
 
 
 class Transaction(Lists, Protocol):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from radicale_onoffice.core import appointments, contacts, merging, rights, rules, tasks
+from radicale_onoffice.core import merging, rights, rules
+from radicale_onoffice.core.commits import Commit, summarise
 from radicale_onoffice.core.drafts import Draft
 from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
@@ -22,17 +22,15 @@ from radicale_onoffice.core.model import (
     Appointment,
     AuditLine,
     Base,
-    Contact,
     Face,
     Kind,
     Leftovers,
     Record,
     Right,
-    Task,
     Value,
 )
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, ErrandState, Found, Held, Renderer, Store, Summary, Transaction
+from radicale_onoffice.core.ports import Crm, ErrandState, Found, Held, Renderer, Store, Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -42,21 +40,6 @@ TRIES = 5  # a write that carries no expected version is merged again when someb
 DROPPED_AT_ONCE = 200  # records in one commit: nobody else writes meanwhile
 MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
 EXTENSIONS: Mapping[Kind, str] = {Kind.CONTACTS: ".vcf", Kind.APPOINTMENTS: ".ics", Kind.TASKS: ".ics"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """What one commit is to store; ``record`` None means a new one."""
-
-    actor: Actor
-    kind: Kind
-    record: Record | None
-    record_id: str
-    held: Held
-    leftovers: Leftovers
-    uid: str
-    name: str
-    action: str  # "created", "changed", "restored", "deleted"
 
 
 class Records(Lookups):
@@ -488,13 +471,3 @@ class Records(Lookups):
                 detail=f"{record.id}: {deviation}",
             )
         )
-
-
-def summarise(value: Value, who: Reader) -> Summary:
-    """The columns of a value."""
-    if isinstance(value, Contact):
-        return contacts.summary(value)
-    if isinstance(value, Appointment):
-        return appointments.summary(value, who.zone)
-    assert isinstance(value, Task)
-    return tasks.summary(value, who.zone)

@@ -70,14 +70,15 @@ def demand(tenant: Tenant, user: User, kind: Kind, right: Right, policy: Policy)
         raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
 
 
-def may_in_crm(user: User, kind: Kind, right: Right) -> bool:
-    """True if the user may do this in the CRM itself, where a page acts: no gate is asked there, and nobody who is deactivated does anything."""
-    return user.state is UserState.ACTIVE and may(user, kind, right)
+def demand_in_the_crm(tenant: Tenant, user: User, kind: Kind, right: Right) -> None:
+    """Raise GateClosed or Refused unless the user may do this on a page, which stands for the CRM's own.
 
-
-def demand_in_crm(user: User, kind: Kind, right: Right) -> None:
-    """Raise Refused unless the user may do this in the CRM itself (rules 8, 9)."""
-    if not may_in_crm(user, kind, right):
+    What the office closes holds there, too. The user's own switches and the direction of synchronisation are about devices.
+    """
+    closed = [gate for gate in closed_gates(tenant, user, kind) if gate not in (Gate.SWITCH, Gate.OTHER_CHANNEL)]
+    if closed:
+        raise GateClosed(kind, tuple(REASONS[gate] for gate in closed))
+    if not may(user, kind, right):
         raise Refused(f"You may not {right} {kind} in onOffice; ask your administrator for the right.")
 
 

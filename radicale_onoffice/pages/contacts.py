@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
-from radicale_onoffice.core import assignment, slots
-from radicale_onoffice.core.contacts import display_name
+from radicale_onoffice.core import assignment, folders
 from radicale_onoffice.core.errors import Conflict
-from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import Actor, Contact, Entry, EntryKind, Face, Record, Slot
+from radicale_onoffice.core.lists import Only
+from radicale_onoffice.core.model import Contact, Entry, EntryKind, Kind, Slot
+from radicale_onoffice.core.people import MAX_BULK, MAX_PAGES, MAX_TEXT, PAGE_SIZE, Card, Flagged
+from radicale_onoffice.core.people import preview as preview_of
 from radicale_onoffice.pages.exchange import Answer, Fields
 
 if TYPE_CHECKING:
@@ -30,70 +32,131 @@ class Row:
     is_new: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a list is asked for; pages are counted from 1, as people do."""
+
+    text: str
+    only: Only
+    page: int
+
+    @staticmethod
+    def of(fields: Fields) -> Search:
+        """Out of a query or a form; anything that is none is left out."""
+        word = fields.one("only")
+        only = Only(word) if word in list(Only) else Only.ALL
+        return Search(fields.one("search")[:MAX_TEXT], only, fields.number("page", 1, least=1, most=MAX_PAGES))
+
+    def path(self, page: int) -> str:
+        """The address of a page of the list, below the pages' own."""
+        return f"/contacts?{urlencode({'search': self.text, 'only': self.only.value, 'page': page})}"
+
+
+def show(visit: Visit) -> Answer:
+    """The list, searched and by the page."""
+    asked = Search.of(visit.request.query)
+    found = visit.office.people.search(visit.identity, asked.text, only=asked.only, page=asked.page - 1)
+    assert visit.who is not None
+    return visit.page(
+        "contacts.html",
+        rows=found.rows,
+        total=found.total,
+        search=asked.text,
+        only=asked.only,
+        choices=list(Only),
+        page=asked.page,
+        pages=-(-found.total // PAGE_SIZE),
+        most=MAX_BULK,
+        url=lambda page: f"{visit.request.base}{asked.path(page)}",
+        may_change=visit.office.people.may_change(visit.identity),
+        is_offered=Kind.CONTACTS in folders.offered_kinds(visit.who),
+    )
+
+
+def flag(visit: Visit) -> Answer:
+    """Put the chosen contacts on the devices, or take them off; or all that the search finds."""
+    asked, is_on = Search.of(visit.form), visit.form.one("sync") == "on"
+    chosen = list(_found(visit, asked)) if visit.form.one("found") else list(visit.form.all("contact"))
+    if not chosen:
+        return visit.go(asked.path(asked.page), "flag_none")
+    return _flagged(visit, asked.path(asked.page), visit.office.people.set_synced(visit.identity, chosen, is_on), is_on)
+
+
+def flag_contact(visit: Visit, contact: str) -> Answer:
+    """Put one contact on the devices, or take it off."""
+    visit.office.people.card(visit.identity, contact)
+    is_on = visit.form.one("sync") == "on"
+    return _flagged(visit, f"/contacts/{quote(contact)}", visit.office.people.set_synced(visit.identity, [contact], is_on), is_on)
+
+
 def show_contact(visit: Visit, contact: str) -> Answer:
     """One contact with its table."""
-    return _contact_page(visit, visit.office.assignments.contact(_who(visit), contact))
+    return _contact_page(visit, visit.office.people.card(visit.identity, contact))
 
 
 def assign(visit: Visit, contact: str) -> Answer:
     """Save the table; if the contact has changed meanwhile, show what is new beside what was chosen, and save nothing."""
-    wanted, version = _wanted(visit.form), visit.form.number("version", 0)
-    who = _who(visit)
+    people, wanted, version = visit.office.people, _wanted(visit.form), visit.form.number("version", 0)
     try:
-        saved = visit.office.assignments.save(_actor(visit), who, contact, wanted, expect=version)
+        saved = people.assign(visit.identity, contact, wanted, expect=version)
     except Conflict:
-        record = visit.office.assignments.contact(who, contact)
-        return _contact_page(visit, record, before=visit.office.assignments.seen(who, contact, version), wanted=wanted)
-    where = f"/contacts/{contact}"
+        card = people.card(visit.identity, contact)
+        return _contact_page(visit, card, before=people.seen(visit.identity, contact, version), wanted=wanted)
+    where = f"/contacts/{quote(contact)}"
     if saved.lost:
         return visit.go(where, "assignment_saved_lost", entries=", ".join(entry.value for entry in saved.lost[:NAMED]))
-    return visit.go(where, "assignment_saved" if saved.is_changed else "assignment_unchanged")
+    return visit.go(where, "assignment_saved" if saved.card.version != version else "assignment_unchanged")
 
 
 def preview(visit: Visit, contact: str) -> Answer:
     """What a device would show with the table of the query: a part of a page, for the script."""
-    who = _who(visit)
-    record = visit.office.assignments.contact(who, contact)
-    filled = assignment.filled_in(_value(record), _wanted(visit.request.query)).contact
-    return visit.page("contact_preview.html", HTTPStatus.OK, **_preview(who, filled))
+    card = visit.office.people.card(visit.identity, contact)
+    filled = assignment.filled_in(card.contact, _wanted(visit.request.query)).contact
+    return visit.page("contact_preview.html", shown=preview_of(filled), is_synced=card.is_synced)
 
 
-def _contact_page(
-    visit: Visit, record: Record, *, before: Contact | None = None, wanted: Mapping[int, Slot | None] | None = None
-) -> Answer:
+def _found(visit: Visit, asked: Search) -> Iterator[str]:
+    """All that a search finds, one more than may be changed at most."""
+    for page in range(MAX_BULK // PAGE_SIZE + 1):
+        found = visit.office.people.search(visit.identity, asked.text, only=asked.only, page=page)
+        yield from (row.record_id for row in found.rows)
+
+
+def _flagged(visit: Visit, where: str, flagged: Flagged, is_on: bool) -> Answer:
+    if flagged.failed:
+        return visit.go(where, "flag_failed", n=len(flagged.failed), changed=flagged.changed, reason=flagged.failed[0][1])
+    return visit.go(where, "flagged_on" if is_on else "flagged_off", n=flagged.changed)
+
+
+def _contact_page(visit: Visit, card: Card, *, before: Contact | None = None, wanted: Mapping[int, Slot | None] | None = None) -> Answer:
     """The page, after a conflict with the newer values marked and what was wanted still chosen."""
-    who, value = _who(visit), _value(record)
-    is_conflict = wanted is not None
-    chosen = _still_wanted(before, value, wanted or {})
-    new = assignment.changed_since(before, value) if before is not None else frozenset()
-    rows = [Row(entry, chosen.get(entry.id, entry.slot), entry.id in new) for entry in value.entries]
-    gone = [entry.value for entry in before.entries if entry.id not in {one.id for one in value.entries}] if before else []
-    values: dict[str, object] = {
-        "record": record,
-        "name": display_name(value),
-        "contact": value,
-        "tables": [(kind, [row for row in rows if row.entry.kind is kind]) for kind in EntryKind],
-        "slots_of": assignment.slots_of,
-        "may_change": visit.office.assignments.may_change(who),
-        "is_conflict": is_conflict,
-        "gone": gone,
-    }
-    status = HTTPStatus.CONFLICT if is_conflict else HTTPStatus.OK
-    return visit.page("contact.html", status, **values, **_preview(who, assignment.filled_in(value, chosen).contact))
+    entries, is_conflict = card.contact.entries, wanted is not None
+    chosen = _still_wanted(before, card.contact, wanted or {})
+    new = assignment.changed_since(before, card.contact) if before is not None else frozenset()
+    rows = [Row(entry, chosen.get(entry.id, entry.slot), entry.id in new) for entry in entries]
+    here = {entry.id for entry in entries}
+    return visit.page(
+        "contact.html",
+        HTTPStatus.CONFLICT if is_conflict else HTTPStatus.OK,
+        card=card,
+        tables=[(kind, [row for row in rows if row.entry.kind is kind]) for kind in EntryKind],
+        slots_of=assignment.slots_of,
+        may_change=visit.office.people.may_change(visit.identity),
+        is_conflict=is_conflict,
+        gone=[entry.value for entry in before.entries if entry.id not in here][:NAMED] if before is not None else [],
+        shown=preview_of(assignment.filled_in(card.contact, chosen).contact),
+        is_synced=card.is_synced,
+    )
 
 
 def _still_wanted(before: Contact | None, now: Contact, wanted: Mapping[int, Slot | None]) -> dict[int, Slot | None]:
     """What the visitor had changed, of the entries that are still there; all that was sent where it is not known what was shown."""
     had = {entry.id: entry.slot for entry in before.entries} if before is not None else {}
-    here = {entry.id for entry in now.entries}
-    return {one: slot for one, slot in wanted.items() if one in here and (one not in had or had[one] is not slot)}
-
-
-def _preview(who: Reader, contact: Contact) -> dict[str, object]:
-    shown = slots.offered(contact)
+    here = {entry.id: entry.kind for entry in now.entries}
     return {
-        "shown": [(slot, shown[slot]) for slot in Slot if slot in shown],
-        "is_synced": who.identity.user in contact.sync_users,
+        one: slot
+        for one, slot in wanted.items()
+        if one in here and (slot is None or slot.kind is here[one]) and (one not in had or had[one] is not slot)
     }
 
 
@@ -101,17 +164,3 @@ def _wanted(fields: Fields) -> dict[int, Slot | None]:
     """Raises BadRequest."""
     pairs = ((name.removeprefix(PREFIX), fields.one(name)) for name in fields if name.startswith(PREFIX))
     return assignment.parse_slots(pairs)
-
-
-def _value(record: Record) -> Contact:
-    assert isinstance(record.value, Contact)
-    return record.value
-
-
-def _actor(visit: Visit) -> Actor:
-    return Actor(identity=visit.identity, face=Face.CRM, device="page")
-
-
-def _who(visit: Visit) -> Reader:
-    assert visit.who is not None
-    return visit.who

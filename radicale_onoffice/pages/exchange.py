@@ -45,9 +45,10 @@ class Fields(Mapping[str, Sequence[str]]):
 def parse_fields(text: str) -> Fields | None:
     """Fields of a query or an urlencoded form, without NUL, which no database has in a text; None if there are too many."""
     try:
-        return Fields(parse_qs(text.replace("%00", "").replace("\0", ""), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        found = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         return None
+    return Fields({name: [value.replace("\0", "") for value in values] for name, values in found.items()})
 
 
 def read_cookies(header: str) -> dict[str, str]:

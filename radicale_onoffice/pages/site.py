@@ -58,9 +58,11 @@ STATUS: tuple[tuple[type[OfficeError], HTTPStatus], ...] = (
 )
 NAVIGATION: Sequence[tuple[str, str]] = (
     ("/", "my_sync"),
+    ("/contacts", "my_contacts"),
     ("/devices", "my_devices"),
     ("/set-up", "set_up"),
     ("/account", "account"),
+    ("/admin", "admin"),
 )
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
@@ -323,8 +325,6 @@ class Visit:
 
 def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
     """The route of a path, with what its pattern names."""
-    if not path.isprintable():  # no database has a NUL in a text
-        return None
     for route in ROUTES:
         match = route.regex.match(path) if route.method == method else None
         if match:

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 
-from radicale_onoffice.core.lists import Numbered, Seen, Show
-from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Kind, User, UserState
+from radicale_onoffice.core.lists import Listed, Numbered, Only, Seen, Show
+from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Identity, Kind, User, UserState
 from radicale_onoffice.stores import tables
 from radicale_onoffice.stores.accounts import ATTEMPT, attempts_from, user_from
 from radicale_onoffice.stores.devices import device_from
@@ -18,6 +18,7 @@ from radicale_onoffice.stores.statements import Part, from_micros, to_micros
 
 users, attempts, visits, feeds = tables.users, tables.attempts, tables.visits, tables.feeds
 devices, failures, audit = tables.devices, tables.failures, tables.audit
+people, audience = tables.people, tables.audience
 EVERY_KIND = json.dumps(sorted(Kind))  # as users.switches is saved
 LOGINS = bindparam("logins", expanding=True)
 LOCKED = exists().where(
@@ -65,6 +66,16 @@ FAILING = (
     .label("failing")
 )
 
+IS_SYNCED = exists().where(
+    audience.c.tenant == people.c.tenant,
+    audience.c.record_id == people.c.record_id,
+    audience.c.principal == bindparam("principal"),
+    audience.c.active.is_(True),
+)
+PEOPLE = select(people.c.record_id, people.c.name, people.c.company, IS_SYNCED.label("is_synced")).where(
+    people.c.tenant == bindparam("tenant")
+)
+
 
 def has_text(text: str, *columns: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
     """The condition that one of the columns contains a text; none for an empty one."""
@@ -104,6 +115,20 @@ class ListsPart(Part):
         query = select(devices).where(devices.c.tenant == tenant, *found).order_by(devices.c.login, devices.c.id)
         rows = self._connection.execute(query.add_columns(FAILING).offset(offset).limit(limit)).all()
         return self._counted(query, {}), [(device_from(row), row.failing) for row in rows]
+
+    def people_page(
+        self, identity: Identity, needles: Sequence[str], only: Only, left_out: str, offset: int, limit: int
+    ) -> tuple[int, Sequence[Listed]]:
+        position = func.instr if self._is_sqlite else func.strpos
+        query = PEOPLE.where(or_(*(position(people.c.words, needle) > 0 for needle in needles))) if needles else PEOPLE
+        is_kept = people.c.mark != left_out
+        query = query.where({Only.ALL: or_(is_kept, IS_SYNCED), Only.SYNCED: IS_SYNCED, Only.UNSYNCED: and_(is_kept, ~IS_SYNCED)}[only])
+        parameters = {"tenant": identity.tenant, "principal": f"u:{identity.user}"}
+        ordered = query.order_by(people.c.sort_key, people.c.record_id).offset(offset).limit(limit)
+        found = [Listed(*row[:3], bool(row[3])) for row in self._connection.execute(ordered, parameters).all()]
+        # A page that is not full is the last: whoever searches for something has looked at every contact once already.
+        is_last = 0 < len(found) < limit or not (found or offset)
+        return offset + len(found) if is_last else self._counted(query.with_only_columns(people.c.record_id), parameters), found
 
     def audit_page(self, tenant: str, login: str, event: str, text: str, before: int | None, limit: int) -> Sequence[Numbered]:
         wanted = [

@@ -139,6 +139,9 @@ VERSION_AT = (
     .limit(1)
 )
 HISTORY = history.insert()
+DROP_PERSON = delete(tables.people).where(
+    tables.people.c.tenant == bindparam("tenant"), tables.people.c.record_id == bindparam("record_id")
+)
 AUDIENCE = (
     update(audience)
     .where(audience.c.tenant == bindparam("of_tenant"), audience.c.record_id == bindparam("of_record"))
@@ -270,9 +273,12 @@ class RecordsPart(Part):
             if not self._connection.execute(SAVE, {**key, **row}).rowcount:
                 self._refuse(record)
         self._save_audience(record, summary)
+        self._save_person(record, summary)
         self._save_history(record, row, action, actor)
         if record.deleted:
-            self._connection.execute(DROP_FRAGMENTS, {"tenant": record.tenant, "record_id": record.id})
+            this = {"tenant": record.tenant, "record_id": record.id}
+            self._connection.execute(DROP_FRAGMENTS, this)
+            self._connection.execute(DROP_PERSON, this)
 
     def _insert(self, record: Record, row: Mapping[str, Any]) -> None:
         if self._connection.execute(_add(is_sqlite=self._is_sqlite), row).one_or_none() is None:
@@ -299,6 +305,11 @@ class RecordsPart(Part):
         ]
         if rows:
             self._save(audience, ("tenant", "record_id", "principal"), rows)
+
+    def _save_person(self, record: Record, summary: Summary) -> None:
+        if summary.sought is not None and not record.deleted:
+            row = {"tenant": record.tenant, "record_id": record.id, "mark": summary.mark, **summary.sought._asdict()}
+            self._save(tables.people, ("tenant", "record_id"), row)
 
     def _save_history(self, record: Record, row: Mapping[str, Any], action: str, actor: Actor) -> None:
         line = {

@@ -144,6 +144,20 @@ records = Table(
     Index(None, "tenant", "kind", "uid"),
 )
 
+# What contacts are listed under and found by; apart from records, whose rows are long.
+people = Table(
+    "people",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("record_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("sort_key", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Index(None, "tenant", "sort_key", "record_id"),
+)
+
 # Whom a record concerns. A row that no longer applies stays, inactive, at the change number at which it stopped to.
 audience = Table(
     "audience",

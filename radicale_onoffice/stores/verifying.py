@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from hashlib import sha256
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, exists, func, select
 
+from radicale_onoffice.core.model import Kind
 from radicale_onoffice.stores import tables
 from radicale_onoffice.stores.devices import device_from
 from radicale_onoffice.stores.records import record_from
@@ -28,7 +29,16 @@ def problems(connection: Connection, *, deep: bool) -> list[str]:
     """What does not agree; empty = all is well."""
     found = list(_integrity(connection))
     if deep:
-        for check in (_decodable, _history_agrees, _audience_agrees, _numbers_agree, _feeds_agree, _devices_agree, _fragments_agree):
+        for check in (
+            _decodable,
+            _history_agrees,
+            _audience_agrees,
+            _numbers_agree,
+            _feeds_agree,
+            _devices_agree,
+            _fragments_agree,
+            _people_agree,
+        ):
             found += check(connection)
     return found
 
@@ -164,3 +174,14 @@ def _fragments_agree(connection: Connection) -> Iterator[str]:
     )
     for row in connection.execute(query):
         yield f"Record {row.record_id} of {row.tenant} is encoded ({row.name}) in a version that it never had."
+
+
+def _people_agree(connection: Connection) -> Iterator[str]:
+    is_contact = (records.c.kind == Kind.CONTACTS.value) & records.c.deleted.is_(False)
+    both = and_(records.c.tenant == tables.people.c.tenant, records.c.id == tables.people.c.record_id)
+    missing = select(records.c.tenant, records.c.id).where(is_contact, ~exists().where(both))
+    for row in connection.execute(missing):
+        yield f"Contact {row.id} of {row.tenant} cannot be found in lists; save it again."
+    left = select(tables.people.c.tenant, tables.people.c.record_id).where(~exists().where(both, is_contact))
+    for row in connection.execute(left):
+        yield f"Lists of {row.tenant} have the contact {row.record_id}, which is none."

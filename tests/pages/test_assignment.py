@@ -254,7 +254,7 @@ def test_who_may_not_read_contacts_sees_none(anna):
 def test_nobody_reads_anothers_tasks_or_what_is_not_there_as_a_contact(anna):
     """Forced browsing: an id of another kind, an invented one, a path."""
     task = anna.office.records.write(CRM, Kind.TASKS, Task(subject="secret task"), uid="t", name="t.ics")
-    for contact in (task.id, "nothing", "%00", "%F0%9F%8F%A0"):
+    for contact in (task.id, "nothing", "%3Cb%3E"):
         page = anna.get(f"/contacts/{contact}")
         assert (404, False) == (page.status, "secret task" in page.html), contact
 

@@ -29,14 +29,14 @@ from radicale_onoffice.core.model import (
     User,
     UserState,
 )
-from radicale_onoffice.core.ports import Entry, Summary
+from radicale_onoffice.core.ports import Entry, Sought, Summary
 from radicale_onoffice.stores.sql import open_store
 from radicale_onoffice.stores.tables import metadata
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
 ACTOR = Actor(identity=ANNA, face=Face.DAV, device="test")
 NOW = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)
-FOR_ANNA = Summary(frozenset({"u:anna"}), "", "", 0, FOREVER, False)
+FOR_ANNA = Summary(frozenset({"u:anna"}), "", "", 0, FOREVER, False, Sought("Berger", "", "berger", "\nberger"))
 
 
 @pytest.fixture

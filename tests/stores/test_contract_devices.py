@@ -23,7 +23,7 @@ from radicale_onoffice.core.model import (
     Tenant,
     User,
 )
-from radicale_onoffice.core.ports import Summary
+from radicale_onoffice.core.ports import Sought, Summary
 from radicale_onoffice.stores.devices import MAX_FAILURES, MAX_FLAVOURS
 from radicale_onoffice.stores.sql import open_store
 
@@ -63,7 +63,12 @@ def saved(store, version: int = 1, **changes) -> Record:
         )
         record = replace(record, **changes)
         audience = frozenset() if record.deleted else frozenset({"u:anna"})
-        tx.save_record(record, Summary(audience, "", "", 0, FOREVER, False), "x", Actor(identity=ANNA, face=Face.CRM))
+        tx.save_record(
+            record,
+            Summary(audience, "", "", 0, FOREVER, False, Sought("Berger", "", "berger", "\nberger")),
+            "x",
+            Actor(identity=ANNA, face=Face.CRM),
+        )
     return record
 
 

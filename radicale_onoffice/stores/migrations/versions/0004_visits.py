@@ -1,7 +1,11 @@
-"""Which clients come with a login; what is told of a page session; how much a feed offers."""
+"""Which clients come with a login; what is told of a page session; how much a feed offers; what contacts are found by."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from radicale_onoffice.core.contacts import sought
+from radicale_onoffice.core.model import Contact, Kind
+from radicale_onoffice.stores.values import load_value
 
 revision = "0004"
 down_revision = "0003"
@@ -32,6 +36,7 @@ def upgrade() -> None:
     op.add_column("page_sessions", sa.Column("browser", sa.Text(), nullable=False, server_default=""))
     op.add_column("page_sessions", sa.Column("address", sa.Text(), nullable=False, server_default=""))
     _counts()
+    _people()
 
 
 def _counts() -> None:
@@ -42,3 +47,49 @@ def _counts() -> None:
     )
     live = sa.select(sa.func.count()).where(entries.c.feed_id == feeds.c.id, entries.c.live.is_(sa.true())).scalar_subquery()
     op.execute(sa.update(feeds).values(live=live))
+
+
+def _people() -> None:
+    """What is derived from each contact by today's rules; one that cannot be read is left to ``check --deep``."""
+    op.create_table(
+        "people",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("record_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("company", sa.Text(), nullable=False),
+        sa.Column("sort_key", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "record_id", name=op.f("pk_people")),
+    )
+    op.create_index(op.f("ix_people_tenant_sort_key_record_id"), "people", ["tenant", "sort_key", "record_id"], unique=False)
+    people = sa.table("people", *map(sa.column, ("tenant", "record_id", "name", "company", "sort_key", "words", "mark")))
+    records = sa.table("records", *map(sa.column, ("tenant", "id", "kind", "value", "mark", "deleted")))
+    query = (
+        sa.select(records.c.tenant, records.c.id, records.c.value, records.c.mark)
+        .where(
+            records.c.kind == Kind.CONTACTS.value,
+            records.c.deleted.is_(sa.false()),
+            sa.tuple_(records.c.tenant, records.c.id) > sa.tuple_(sa.bindparam("tenant"), sa.bindparam("id")),
+        )
+        .order_by(records.c.tenant, records.c.id)
+        .limit(BATCH)
+    )
+    after = {"tenant": "", "id": ""}
+    while rows := op.get_bind().execute(query, after).all():
+        found = [row for one in rows if (row := _person(one)) is not None]
+        if found:
+            op.get_bind().execute(people.insert(), found)
+        after = {"tenant": rows[-1].tenant, "id": rows[-1].id}
+
+
+BATCH = 500
+
+
+def _person(row: sa.Row) -> dict[str, str] | None:
+    try:
+        contact = load_value(Kind.CONTACTS, row.value)
+    except (ValueError, TypeError, KeyError):
+        return None
+    assert isinstance(contact, Contact)
+    return {"tenant": row.tenant, "record_id": row.id, "mark": row.mark, **sought(contact)._asdict()}
