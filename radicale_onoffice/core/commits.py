@@ -23,7 +23,6 @@ class Commit:
     uid: str
     name: str
     action: str
-    deleted: bool = False
 
 
 def summarise(value: Value, who: Reader) -> Summary:
