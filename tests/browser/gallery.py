@@ -87,7 +87,7 @@ def open_gallery(directory: Path) -> Iterator[Live]:
     clock = Clock()
     hasher = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1)
     office = wiring.assemble(store, policy=Policy(), default_tenant="t", clock=clock, hasher=hasher)
-    live = Live(open_server(directory, url, office))
+    live = Live(open_server(directory, url, office, onoffice_trust_proxy="True"))
     try:
         fill(office, live, clock)
         yield live
@@ -119,29 +119,30 @@ def fill(office: Office, live: Live, clock: Clock) -> None:
 def clients(live: Live, clock: Clock) -> None:
     """Anna's devices and programs: one that left a password behind, and three that are up to date; a colleague's phone."""
     clock.now = NOW - timedelta(days=9)
-    tablet = device(live, "anna", "R52N1", "Galaxy Tab S9", "", "SAMSUNGSMT")
+    tablet = device(live, "anna", "R52N1", ("SAMSUNGSMT", "Galaxy Tab S9", "", "Android 15"))
     clock.now = NOW - timedelta(days=2)
     change_user(live.office, ANNA, "secret")
     tablet.authorization = live.phone("anna", "old").authorization
     with pytest.raises(Refused):
         tablet.folder_sync()
     clock.now = NOW - timedelta(minutes=3)
-    phone = device(live, "anna", "APPL7", "iPhone 15", "Anna's iPhone", "iPhone")
+    phone = device(live, "anna", "APPL7", ("iPhone", "iPhone 15", "Anna's iPhone", "iOS 18.1"))
     for program in ("DAVx5/4.4.5-ose (2025/12/01)", "Thunderbird/140.2"):
         for collection in Kind:
             live.computer("anna", program).shown(collection)
-    device(live, "bert", "PIXL2", "Pixel 9", "Bert's Pixel", "Android")
+    device(live, "bert", "PIXL2", ("Android", "Pixel 9", "Bert's Pixel", "Android 16"))
     computer = live.computer("anna", "Thunderbird/140.2")
     computer.put("/anna/calendar/meeting.ics", MEETING)
     phone.sync("tasks", add("1", E(Tasks.Subject, "Send the exposé to Mrs Marsh")))
 
 
-def device(live: Live, login: str, id: str, model: str, name: str, kind: str) -> Phone:
-    """A phone that says what it is, and fetches its folders."""
+def device(live: Live, login: str, id: str, says: tuple[str, str, str, str]) -> Phone:
+    """A phone that says what it is (type, model, name, system), and fetches its folders."""
     phone = live.phone(login, device=id)
-    phone.type = kind
+    phone.type, model, name, system = says
+    phone.user_agent = f"{phone.type}-Exchange/2201.7"
     phone.folder_sync()
-    introduce(phone, model, name)
+    introduce(phone, model, name, system)
     for collection in Kind:
         phone.sync(collection)
     return phone

@@ -9,9 +9,14 @@ from base64 import b64encode
 import httpx
 import uvicorn
 
+from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.model import Identity
 from tests.eas.phone import Phone, over
 from tests.journeys.davclient import DavClient
 from tests.running import PATIENCE, free_port
+
+ANNA = Identity("t", "anna")
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
 class Live:
@@ -25,6 +30,7 @@ class Live:
         self._server = uvicorn.Server(configuration)
         self._thread = threading.Thread(target=self._server.run)
         self._clients: list[httpx.Client] = []
+        self._sessions: dict[Identity, str] = {}
         self._thread.start()
         end = time.monotonic() + PATIENCE
         while not self._server.started:
@@ -43,6 +49,15 @@ class Live:
             client.close()
         self._server.should_exit = True
         self._thread.join(PATIENCE)
+
+    def session(self, identity: Identity = ANNA) -> str:
+        """The token of a session of a user, the same one each time."""
+        if identity not in self._sessions:
+            with self.office.store.reading() as tx:
+                user = tx.user(identity)
+            assert user is not None
+            self._sessions[identity] = self.office.accounts.open_page_session(user, Origin(address="192.0.2.17", device=BROWSER))
+        return self._sessions[identity]
 
     def client(self, **headers: str) -> httpx.Client:
         """Connections of one program."""

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response, sync_playwright
 
-from radicale_onoffice.core.model import Identity
-from radicale_onoffice.core.office import Office
 from radicale_onoffice.pages.exchange import SESSION_COOKIE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -37,10 +35,10 @@ def executable() -> str | None:
 
 
 @contextmanager
-def open_browser(path: str) -> Iterator[Browser]:
+def open_browser(path: str, *flags: str) -> Iterator[Browser]:
     """A browser without a window."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 
@@ -108,12 +106,8 @@ class Person:
         assert answer is not None
         return answer
 
-    def take_session(self, office: Office, identity: Identity) -> None:
+    def take_session(self, token: str) -> None:
         """Be signed in already."""
-        with office.store.reading() as tx:
-            user = tx.user(identity)
-        assert user is not None
-        token = office.accounts.open_page_session(user)
         self.context.add_cookies([{"name": SESSION_COOKIE, "value": token, "url": f"{self.url}/.web"}])
 
     def sign_in(self, login: str = "anna", password: str = "secret", path: str = "/") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from tests.browser.live import Live
 from tests.pages.addresses import PAGES
 
 OUT = Path(__file__).parent.parent.parent / "docs" / "pages"
+HOST = "sync.example"
 MOST = 1_000_000  # bytes of all pictures
 TALL = 1100  # pixels at most; what is below shows nothing new
 DARK = person.Equipment(dark=True)
@@ -22,7 +24,7 @@ PHONE_DARK = person.Equipment(width=390, height=844, dark=True)
 PICTURES = {
     "my-sync": ("/", person.DESKTOP),
     "my-sync-phone": ("/", PHONE_DARK),
-    # "contacts": ("/contacts", person.DESKTOP),
+    "contacts": ("/contacts", person.DESKTOP),
     "contact": ("/contacts/{contact}", person.DESKTOP),
     "devices": ("/devices", person.DESKTOP),
     "device": ("/devices/{key}", person.DESKTOP),
@@ -39,8 +41,9 @@ PICTURES = {
 
 def take(browser, live: Live, path: str, equipment: person.Equipment) -> bytes:
     """A picture of a page, as a PNG of few colours."""
-    one = person.Person(browser, live.url, equipment)
-    one.take_session(live.office, gallery.ANNA)
+    one = person.Person(browser, f"http://{HOST}", equipment)
+    one.context.set_extra_http_headers({"X-Forwarded-Proto": "https"})
+    one.take_session(live.session())
     answer = one.open(path)
     if not answer.ok or one.faults:
         sys.exit(f"{path} was answered {answer.status}. {' '.join(one.faults)}")
@@ -59,7 +62,10 @@ def main() -> None:
     if path is None:
         sys.exit("Chromium is missing; on Debian or Ubuntu: apt-get install chromium")
     first = {address.route.path: address for address in reversed(PAGES)}
-    with tempfile.TemporaryDirectory() as directory, gallery.open_gallery(Path(directory)) as live, person.open_browser(path) as browser:
+    with contextlib.ExitStack() as stack:
+        live = stack.enter_context(gallery.open_gallery(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        # Phones need a name and TLS, and the pages say so; here both are pretended.
+        browser = stack.enter_context(person.open_browser(path, f"--host-resolver-rules=MAP {HOST} 127.0.0.1:{live.port}"))
         taken = {name: take(browser, live, first[route].path(live.office), how) for name, (route, how) in PICTURES.items()}
     size = sum(map(len, taken.values()))
     if size > MOST:

@@ -112,7 +112,7 @@ def test_scripts_that_others_wrote_run_on_no_page(browser, live):
     """Stored and reflected, in a browser whose policy is switched off, so that nothing but the escaping keeps them from running."""
     poison.poison(live.office)
     anna = Person(browser, live.url, DESKTOP, bypass_csp=True)
-    anna.take_session(live.office, ANNA)
+    anna.take_session(live.session())
     for address in PAGES:
         path = address.path(live.office)
         if address.route.path not in NO_PAGES:

@@ -30,7 +30,7 @@ def seen(request, browser, open_gallery):
     """Somebody who has opened the page with an empty cache, and nothing else."""
     person = Person(browser, open_gallery.url, Equipment())
     if request.param != SIGN_IN:
-        person.take_session(open_gallery.office, gallery.ANNA)
+        person.take_session(open_gallery.session())
     is_page = request.param not in (SIGN_IN, NOT_FOUND)
     path = request.param.path(open_gallery.office) if is_page else {SIGN_IN: "/", NOT_FOUND: "/nothing"}[request.param]
     person.open(path)
@@ -60,7 +60,7 @@ def test_a_page_is_small_and_paints_after_one_style_sheet(person):
 def test_what_is_no_page_is_kept_or_a_piece(browser, open_gallery):
     """A file to keep says so, and no browser guesses what it is; a piece for our script has no frame around it."""
     person = Person(browser, open_gallery.url)
-    person.take_session(open_gallery.office, gallery.ANNA)
+    person.take_session(open_gallery.session())
     for address in PAGES:
         if address.route.path in NO_PAGES:
             answer = person.context.request.get(f"{person.url}/.web{address.path(open_gallery.office)}")

@@ -195,7 +195,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "show_which": "Show",
         "users_found": ("{n} user", "{n} users"),
         "devices_found": ("{n} device", "{n} devices"),
-        "choose": "Choice",
+        "choose": "Selection",
         "choose_everyone": "Choose all of this page",
         "choose_login": "Choose {login}",
         "choose_action": "There is no such action.",
