@@ -129,6 +129,21 @@ class State:
         return self.trouble is not None
 
     @property
+    def error(self) -> str:
+        """Why the last turn came to nothing; "" if it did not."""
+        return self.trouble.what if self.trouble else ""
+
+    @property
+    def pulled(self) -> Mapping[Kind, datetime | None]:
+        """Up to when everything that changed in onOffice is here, by kind; None: the kind is not filled yet."""
+        return {kind: one.pulled for kind, one in self.kinds.items()}
+
+    @property
+    def refused(self) -> int:
+        """Changes that onOffice refused, until an administrator has looked at them."""
+        return self.errands[ErrandState.REFUSED]
+
+    @property
     def since(self) -> datetime | None:
         """Up to when everything that changed in onOffice is here, of every kind; None: not all of them are filled yet."""
         moments = [one.pulled for one in self.kinds.values() if one.pulled is not None]

@@ -11,8 +11,9 @@ from radicale_onoffice.core.errors import BadRequest
 from radicale_onoffice.core.lists import Show
 from radicale_onoffice.core.model import Kind, Right, UserState
 from radicale_onoffice.core.rights import Gate
-from radicale_onoffice.pages import tables
+from radicale_onoffice.pages import devices, tables
 from radicale_onoffice.pages.admin import administrator, page
+from radicale_onoffice.pages.admin_devices import device_path
 from radicale_onoffice.pages.exchange import Answer, Fields, download
 
 if TYPE_CHECKING:
@@ -33,8 +34,12 @@ def _gate(gate: Gate, kind: Kind | None, is_open: bool) -> Callable[[Visit, Admi
     return lambda visit, who, logins: visit.office.administration.set_gate(who, logins, gate, kind, is_open)
 
 
+def _unlock(visit: Visit, who: Administrator, logins: tuple[str, ...]) -> int:
+    return visit.office.administration.unlock(who, logins)
+
+
 ACTIONS: Mapping[str, Action] = {
-    "unlock": Action(lambda visit, who, logins: visit.office.administration.unlock(who, logins)),
+    "unlock": Action(_unlock),
     "activate": Action(_gate(Gate.USER_STATE, None, True)),
     "deactivate": Action(_gate(Gate.USER_STATE, None, False), asks=True),
     "allow": Action(_gate(Gate.SYNC_RIGHT, None, True)),
@@ -87,9 +92,11 @@ def details(visit: Visit, login: str) -> Answer:
         kinds=list(Kind),
         rights=list(Right),
         is_active=row.user.state is UserState.ACTIVE,
-        status=visit.office.overview.user(identity),
+        about=visit.office.overview.user(identity),
         states=visit.office.overview.kinds(identity),
         phones=visit.office.devices.list(identity.tenant, identity.user),
+        device_path=device_path,
+        phone_name=devices.phone_name,
         clients=visit.office.visits.of(identity),
         sessions=len(visit.office.accounts.page_sessions(identity)),
         lines=[one.line for one in visit.office.administration.audit(who, login=login, size=RECENT)],

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from radicale_onoffice.core import clients
 from radicale_onoffice.core.devices import confirms, wipes_account
 from radicale_onoffice.core.errors import BadRequest, NotFound
-from radicale_onoffice.core.folders import offered_kinds
-from radicale_onoffice.core.model import Device, Face, Failure, Kind
+from radicale_onoffice.core.folders import offered_kinds, reader
+from radicale_onoffice.core.model import Device, Face, Failure, Identity, Kind
 from radicale_onoffice.core.visits import has_old_password
 from radicale_onoffice.pages.exchange import Answer
 
@@ -23,14 +23,23 @@ if TYPE_CHECKING:
     from radicale_onoffice.pages.site import Visit
 
 
+MINE = "/devices"  # path of the user's own list
+
+
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A device with its items that fail."""
+    """A device with its items that fail; ``list`` is the path of the page that lists its owner's devices."""
 
     key: str
     name: str
     device: Device
     failures: Sequence[Failure]
+    list: str
+
+    @property
+    def path(self) -> str:
+        """Where its own page is."""
+        return f"{self.list}/{self.key}"
 
     def says(self, name: str) -> str:
         """What it says of itself under a name of DeviceInformation; "" if nothing."""
@@ -62,7 +71,7 @@ def show(visit: Visit) -> Answer:
     clients = visit.office.visits.of(visit.identity)
     return visit.page(
         "devices.html",
-        phones=_phones(visit),
+        phones=_phones(visit, visit.identity, MINE),
         programs=[one for one in clients if one.face is Face.DAV and one.last_ok is not None],
         outdated={(one.face, one.client) for one in clients if has_old_password(one, visit.who.user)},
         key_of=key_of,
@@ -71,37 +80,22 @@ def show(visit: Visit) -> Answer:
 
 def details(visit: Visit, key: str) -> Answer:
     """One phone: what it says, lacks, and could not take."""
-    assert visit.who is not None
-    phone, offered = _phone(visit, key), offered_kinds(visit.who)
-    return visit.page(
-        "device.html",
-        phone=phone,
-        pending={kind: count for kind, count in visit.site.setup.pending(phone.device).items() if kind in offered},
-        titles=visit.office.records.titles(visit.identity, [one.item for one in phone.failures]),
-        may_be_erased=visit.office.devices.may_be_erased,
-    )
+    return details_of(visit, phone_at(visit, visit.identity, MINE, key))
 
 
 def unblock(visit: Visit, key: str) -> Answer:
     """Let a phone in again."""
-    phone = _phone(visit, key)
-    visit.office.devices.unblock(visit.identity, phone.device.id, visit.by)
-    return visit.go(f"/devices/{key}", "device_unblocked", name=phone.name)
+    return unblock_it(visit, phone_at(visit, visit.identity, MINE, key))
 
 
 def ask(visit: Visit, key: str, action: str) -> Answer:
     """Before something is done to a phone."""
-    return _ask(visit, _phone(visit, key), action)
+    return ask_about(visit, phone_at(visit, visit.identity, MINE, key), action)
 
 
 def act(visit: Visit, key: str, action: str) -> Answer:
     """Do it."""
-    phone = _phone(visit, key)
-    if action == "erase" and not confirms(phone.device, visit.form.one("typed")):
-        return _ask(visit, phone, action, failed=True)
-    _action(action)(visit, phone.device)
-    gone = action == "remove"
-    return visit.go("/devices" if gone else f"/devices/{key}", f"device_done_{action}", name=phone.name)
+    return act_on(visit, phone_at(visit, visit.identity, MINE, key), action)
 
 
 def ask_forget(visit: Visit, key: str) -> Answer:
@@ -119,10 +113,30 @@ def forget(visit: Visit, key: str) -> Answer:
     return visit.go("/devices", "program_forgotten", name=one.label)
 
 
-# ------------------------------------------------------------------ inside
+# ------------------------------------------- a phone, of whoever it is
 
 
-def _ask(visit: Visit, phone: Phone, action: str, *, failed: bool = False) -> Answer:
+def details_of(visit: Visit, phone: Phone) -> Answer:
+    """Its page."""
+    with visit.office.store.reading() as tx:
+        offered = offered_kinds(reader(tx, phone.device.identity))
+    return visit.page(
+        "device.html",
+        phone=phone,
+        pending={kind: count for kind, count in visit.site.setup.pending(phone.device).items() if kind in offered},
+        titles=visit.office.records.titles(phone.device.identity, [one.item for one in phone.failures]),
+        may_be_erased=visit.office.devices.may_be_erased,
+    )
+
+
+def unblock_it(visit: Visit, phone: Phone) -> Answer:
+    """Let it in again."""
+    visit.office.devices.unblock(phone.device.identity, phone.device.id, visit.by)
+    return visit.go(phone.path, "device_unblocked", name=phone.name)
+
+
+def ask_about(visit: Visit, phone: Phone, action: str, *, failed: bool = False) -> Answer:
+    """The question before an action; ``failed`` if what had to be typed was not."""
     _action(action)
     text, choices, typed = visit.text, None, None
     keys = [f"device_{action}_means"]
@@ -138,35 +152,52 @@ def _ask(visit: Visit, phone: Phone, action: str, *, failed: bool = False) -> An
     return visit.ask(
         text(f"device_{action}_name", name=phone.name),
         [text(key) for key in keys],
-        action=f"/devices/{phone.key}/{action}",
+        action=f"{phone.path}/{action}",
         button=text(f"device_{action}"),
-        back=f"/devices/{phone.key}",
+        back=phone.path,
         choices=choices,
         typed=typed,
     )
+
+
+def act_on(visit: Visit, phone: Phone, action: str) -> Answer:
+    """The action; a whole phone is only erased if its model or id was typed."""
+    if action == "erase" and not confirms(phone.device, visit.form.one("typed")):
+        return ask_about(visit, phone, action, failed=True)
+    _action(action)(visit, phone.device)
+    gone = action == "remove"
+    return visit.go(phone.list if gone else phone.path, f"device_done_{action}", name=phone.name)
+
+
+def phone_at(visit: Visit, owner: Identity, where: str, key: str) -> Phone:
+    """A phone of the owner by its key; ``where`` is the path of the list that it stands in. Raises NotFound."""
+    for phone in _phones(visit, owner, where):
+        if phone.key == key:
+            return phone
+    raise NotFound("There is no such device.")
 
 
 def _resync(visit: Visit, device: Device) -> None:
     folder = visit.form.one("folder")
     if folder and folder not in list(Kind):
         raise BadRequest(f"There is no folder {folder[:20]!r}; there are {', '.join(Kind)}.")
-    visit.office.devices.resync(visit.identity, device.id, visit.by, folder or None)
+    visit.office.devices.resync(device.identity, device.id, visit.by, folder or None)
 
 
 def _block(visit: Visit, device: Device) -> None:
-    visit.office.devices.block(visit.identity, device.id, visit.by)
+    visit.office.devices.block(device.identity, device.id, visit.by)
 
 
 def _remove(visit: Visit, device: Device) -> None:
-    visit.office.devices.remove(visit.identity, device.id, visit.by)
+    visit.office.devices.remove(device.identity, device.id, visit.by)
 
 
 def _wipe(visit: Visit, device: Device) -> None:
-    visit.office.devices.request_wipe(visit.identity, device.id, visit.by)
+    visit.office.devices.request_wipe(device.identity, device.id, visit.by)
 
 
 def _erase(visit: Visit, device: Device) -> None:
-    visit.office.devices.request_wipe(visit.identity, device.id, visit.by, account_only=False)
+    visit.office.devices.request_wipe(device.identity, device.id, visit.by, account_only=False)
 
 
 ACTIONS: Mapping[str, Callable[[Visit, Device], None]] = {
@@ -184,17 +215,10 @@ def _action(word: str) -> Callable[[Visit, Device], None]:
     return ACTIONS[word]
 
 
-def _phones(visit: Visit) -> list[Phone]:
-    found = visit.office.devices.list(visit.identity.tenant, visit.identity.user)
-    phones = [Phone(key_of(Face.EAS, device.id), phone_name(device), device, failures) for device, failures in found]
+def _phones(visit: Visit, owner: Identity, where: str) -> list[Phone]:
+    found = visit.office.devices.list(owner.tenant, owner.user)
+    phones = [Phone(key_of(Face.EAS, device.id), phone_name(device), device, failures, where) for device, failures in found]
     return sorted(phones, key=lambda one: (one.device.last_sync or one.device.first_seen, one.device.id), reverse=True)
-
-
-def _phone(visit: Visit, key: str) -> Phone:
-    for phone in _phones(visit):
-        if phone.key == key:
-            return phone
-    raise NotFound("You have no such device.")
 
 
 def _program(visit: Visit, key: str) -> clients.Visit:

@@ -15,6 +15,6 @@ def spoken(event: str, text: Voice) -> str:
     if gate is not None and text.has(f"gate_name_{gate['gate']}"):
         name = text(f"gate_name_{gate['gate']}")
         of_kind = f"{name} ({text(gate['kind'])})" if gate["kind"] and text.has(gate["kind"]) else name
-        return text(f"event_gate_{gate['word']}", gate=of_kind)
-    key = "event_" + re.sub(r"\W+", "_", event)
+        return text(f"log_gate_{gate['word']}", gate=of_kind)
+    key = "log_" + re.sub(r"\W+", "_", event)
     return text(key) if text.has(key) else event

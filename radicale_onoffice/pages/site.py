@@ -12,11 +12,9 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Protocol
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -28,6 +26,7 @@ from radicale_onoffice.core.errors import BadRequest, Conflict, NotFound, Office
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.model import Device, Identity, PageSession
 from radicale_onoffice.core.office import Office
+from radicale_onoffice.pages.crm import CrmState
 from radicale_onoffice.pages.exchange import LANGUAGE_COOKIE, SESSION_COOKIE, Answer, Fields, Request
 from radicale_onoffice.pages.language import LANGUAGES, Voice, preferred
 from radicale_onoffice.pages.routes import ROUTES, Route
@@ -65,26 +64,6 @@ NAVIGATION: Sequence[tuple[str, str]] = (
     ("/admin", "admin"),
 )
 STATIC_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-
-
-class CrmState(Protocol):
-    """How the copy of a CRM elsewhere is."""
-
-    @property
-    def is_stale(self) -> bool:
-        """What is shown may be old."""
-
-    @property
-    def is_silent(self) -> bool:
-        """The CRM does not answer."""
-
-    @property
-    def since(self) -> datetime | None:
-        """Up to when everything is here; None: not once yet."""
-
-    @property
-    def queued(self) -> int:
-        """Changes that wait to be sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

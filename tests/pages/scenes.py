@@ -6,7 +6,11 @@ from dataclasses import replace
 
 from activesync_bridge.wbxml.codepages import FolderHierarchy, Provision, Settings
 from activesync_bridge.wbxml.element import Element
+from radicale_onoffice import mirrors
 from radicale_onoffice.core.model import Actor, AuditLine, Contact, Face, Identity, Kind
+from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice.memory import Memory, save_memory
+from tests.conftest import START
 from tests.eas.phone import Phone, Refused, over
 
 E = Element
@@ -97,3 +101,13 @@ def confirm_wipe(phone: Phone, order: int) -> None:
 def server_ids(phone: Phone, collection: str = "contacts") -> set[str]:
     """What the phone shows of a folder."""
     return set(phone.of(collection).items)
+
+
+def mirrored(office, pulled, trouble: str = "") -> None:
+    """What the thread that asks onOffice has left behind: up to when all is here, and the last error."""
+    moments = {kind.value: pulled.isoformat() for kind in Kind} if pulled else {}
+    memory = Memory(places=dict.fromkeys(moments, ""), pulled=moments)
+    with office.store.writing() as tx:
+        tenants.save_access(tx, "t", tenants.Access(url="https://t.example/api/stable/api.php"))
+        save_memory(tx, "t", memory)
+        mirrors.save_trouble(tx, "t", mirrors.Trouble(START.isoformat(), trouble) if trouble else None)

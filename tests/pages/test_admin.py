@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,9 @@ from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Face, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.rights import Gate
-from tests.eas.phone import Phone
+from radicale_onoffice.pages.devices import key_of
+from tests.conftest import START
+from tests.pages.scenes import add_contacts, dav_contacts, folder_status, introduce, mirrored, server_ids, synced_phone
 from tests.pages.visitor import Visitor
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
@@ -149,6 +152,20 @@ def test_the_log_is_filtered_and_goes_on(boss):
     assert "Nothing found" in boss.get("/admin/audit?text=nowhere").text
 
 
+def test_the_overview_tells_how_the_copy_of_onoffice_is(boss, clock):
+    """Of a tenant whose CRM is onOffice: whether it answers and is to be believed, how old each kind is, and what waits."""
+    mirrored(boss.office, None)
+    assert "not all here yet" in boss.get("/admin").text
+    mirrored(boss.office, START)
+    assert "up to date" in boss.get("/admin").text
+    clock.now += timedelta(hours=3)
+    page = boss.get("/admin")
+    assert "perhaps out of date" in page.text
+    assert "as of 3 hours ago" in page.text
+    mirrored(boss.office, START, "503 Service Unavailable")
+    assert "does not answer 503 Service Unavailable" in boss.get("/admin").text
+
+
 # ------------------------------------------------------------- one user
 
 
@@ -160,7 +177,7 @@ def test_a_users_page_tells_why_sync_stops(boss):
     assert "after 5 wrong passwords in a row" in page.text
     assert "DAVx5" in page.text
     assert "192.0.2.9" in page.text
-    page = boss.submit("/admin/users/bert", "/unlock")
+    page = boss.submit("/admin/users/bert", "/admin/users/bert/unlock")
     assert "bert: sync access has been unlocked" in page.text
     assert not boss.office.accounts.is_locked(BERT)
     assert not page.has_form("/unlock")
@@ -208,15 +225,48 @@ def test_a_right_that_is_none_is_refused(boss):
     assert get_user(boss.office).state is UserState.ACTIVE
 
 
-def test_a_gate_that_the_administrator_closes_empties_the_folder_on_a_phone(boss, server):
-    """And on a DAV client; opened again, everything is back."""
-    phone, dav = Phone(server, login="bert"), server.client("bert")
-    phone.foldersync()
-    assert 207 == dav.request("PROPFIND", "/bert/contacts/", headers={"Depth": "0"}).status_code
+def test_a_gate_that_the_administrator_closes_takes_the_folder_from_phone_and_program(boss, server):
+    """Opened again, everything is back in both."""
+    add_contacts(boss.office, 3, "bert")
+    phone = synced_phone(server, login="bert")
+    assert (3, (207, 3)) == (len(server_ids(phone)), dav_contacts(server, "bert"))
     boss.post("/admin/users", {"token": boss.token(), "action": "off-contacts", "login": "bert", "confirmed": "yes"})
-    assert 404 == dav.request("PROPFIND", "/bert/contacts/", headers={"Depth": "0"}).status_code
+    phone.folder_sync()
+    assert ("contacts" in phone.folders, (404, 0)) == (False, dav_contacts(server, "bert"))
     boss.post("/admin/users", {"token": boss.token(), "action": "on-contacts", "login": "bert"})
-    assert 207 == dav.request("PROPFIND", "/bert/contacts/", headers={"Depth": "0"}).status_code
+    phone = synced_phone(server, login="bert")
+    assert (3, (207, 3)) == (len(server_ids(phone)), dav_contacts(server, "bert"))
+
+
+# ------------------------------------------------------- somebody's phone
+
+
+def test_an_administrator_helps_with_somebody_elses_phone(boss, server):
+    """Found in the list of all; its page has what the owner's has, and the log names who did it."""
+    phone = synced_phone(server, login="bert")
+    introduce(phone, "iPhone15,2", "Berts iPhone")
+    page = boss.get("/admin/devices?text=iphone15")
+    (link,) = [one.get("href") for one in page.tree.cssselect("tbody th a")]
+    path = link.removeprefix("/.web")
+    assert "iPhone15,2" in boss.get(path).text
+    page = boss.submit(f"{path}/block", f"{path}/block")
+    assert "Berts iPhone" in page.text
+    assert "129" == folder_status(phone)  # DeviceIsBlockedForThisUser
+    assert "device locked out" in boss.get("/admin/audit?login=bert&event=device").text
+    assert "page anna" in boss.get("/admin/audit?login=bert&event=device").text
+    boss.submit(path, f"{path}/unblock")
+    phone.folder_sync()
+
+
+def test_a_phones_address_opens_nothing_for_others(anna, server):
+    """Neither as an administrator's page nor among the own devices."""
+    synced_phone(server, login="bert")
+    key = key_of(Face.EAS, "PHONE1")
+    assert 403 == anna.get(f"/admin/users/bert/devices/{key}").status
+    assert 404 == anna.get(f"/devices/{key}").status
+    assert 403 == anna.post(f"/admin/users/bert/devices/{key}/remove", {"token": anna.token()}).status
+    assert 404 == anna.post(f"/devices/{key}/remove", {"token": anna.token()}).status
+    assert 1 == len(anna.office.devices.list("t", "bert"))
 
 
 # ------------------------------------------------------------- many users

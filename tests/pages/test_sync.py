@@ -7,12 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from radicale_onoffice import mirrors
 from radicale_onoffice.core.model import Appointment, Contact, Kind, Task, UserState
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import Errand, ErrandState
-from radicale_onoffice.crm.onoffice import tenants
-from radicale_onoffice.crm.onoffice.memory import Memory, save_memory
 from tests.conftest import START
 from tests.eas.phone import KeyLost
 from tests.pages.scenes import (
@@ -22,6 +19,7 @@ from tests.pages.scenes import (
     add_contacts,
     change_user,
     dav_contacts,
+    mirrored,
     phone_of,
     refused,
     server_ids,
@@ -291,16 +289,6 @@ def test_the_page_of_anna_is_of_anna(anna, server):
 
 
 # ---------------------------------------------------- a CRM that is elsewhere
-
-
-def mirrored(office, pulled, trouble: str = "") -> None:
-    """What the thread that asks onOffice has left behind: up to when all is here, and the last error."""
-    moments = {kind.value: pulled.isoformat() for kind in Kind} if pulled else {}
-    memory = Memory(places=dict.fromkeys(moments, ""), pulled=moments)
-    with office.store.writing() as tx:
-        tenants.save_access(tx, "t", tenants.Access(url="https://t.example/api/stable/api.php"))
-        save_memory(tx, "t", memory)
-        mirrors.save_trouble(tx, "t", mirrors.Trouble(START.isoformat(), trouble) if trouble else None)
 
 
 def test_an_onoffice_that_answers_is_not_spoken_of(anna):
