@@ -8,20 +8,26 @@ from typing import Annotated
 import typer
 
 from radicale_onoffice import __version__, asgi, demo, doctor, manual, serving
-from radicale_onoffice.admin.accounts import maintenance, tenants, users
+from radicale_onoffice.admin.accounts import maintenance, tenants
+from radicale_onoffice.admin.audit import audit
 from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, opened, out, print_json, show
+from radicale_onoffice.admin.contacts import contacts
 from radicale_onoffice.admin.devices import devices
 from radicale_onoffice.admin.errands import errands
 from radicale_onoffice.admin.mirror import mirror
 from radicale_onoffice.admin.records import export_files, import_files, records
+from radicale_onoffice.admin.users import bulk, users
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="onOffice over CardDAV, CalDAV and ActiveSync.", pretty_exceptions_show_locals=False
 )
 app.add_typer(users, name="user")
+app.add_typer(bulk, name="bulk")
 app.add_typer(tenants, name="tenant")
 app.add_typer(maintenance, name="maintenance")
 app.add_typer(records, name="record")
+app.add_typer(contacts, name="contact")
+app.add_typer(audit, name="audit")
 app.add_typer(devices, name="device")
 app.add_typer(errands, name="errand")
 app.add_typer(mirror, name="mirror")

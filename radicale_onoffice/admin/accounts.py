@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +20,7 @@ from radicale_onoffice.admin.console import (
     clear,
     fail,
     identity_of,
+    moment,
     new_password,
     opened,
     out,
@@ -25,6 +28,8 @@ from radicale_onoffice.admin.console import (
     show,
 )
 from radicale_onoffice.core import rights
+from radicale_onoffice.core.administration import MAX_PAGE_SIZE, UserRow
+from radicale_onoffice.core.lists import Show
 from radicale_onoffice.core.model import Kind, Tenant, User
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.rights import Gate
@@ -98,24 +103,44 @@ def set_user(
 
 @users.command("list")
 @clear
-def list_users(config: Config, tenant: Annotated[str | None, typer.Option(help="Only this tenant")] = None, json: AsJson = False) -> None:
-    """List users with what keeps them from synchronising."""
+def list_users(
+    config: Config,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant")] = None,
+    find: Annotated[str, typer.Option(help="Only logins with this text")] = "",
+    only: Annotated[
+        Show, typer.Option("--show", help="Only those that are locked, have a gate closed, are deactivated, or administer")
+    ] = Show.ALL,
+    json: AsJson = False,
+) -> None:
+    """List users with what keeps them from synchronising, when they last came, and what fails."""
     with opened(config) as office:
         with office.store.reading() as tx:
-            found = [(one, user) for one in tx.tenants() if tenant in (None, one.name) for user in tx.users(one.name)]
-        rows = [_row(office, one, user) for one, user in found]
-    show(rows, as_json=json, title="Users", empty="There are no users yet; `user add` makes one.")
+            names = [one.name for one in tx.tenants() if tenant in (None, one.name)]
+        rows = [_row(office, name, row) for name in names for row in _all_users(office, name, find, only)]
+    show(rows, as_json=json, title="Users", empty="There are no such users; `user add` makes one.")
 
 
-def _row(office: Office, tenant: Tenant, user: User) -> dict[str, object]:
+def _all_users(office: Office, tenant: str, find: str, only: Show) -> Iterator[UserRow]:
+    who = office.administration.as_operator(tenant, administrator())
+    for page in itertools.count():
+        found = office.administration.users(who, text=find, show=only, page=page, size=MAX_PAGE_SIZE)
+        yield from found.rows
+        if (page + 1) * MAX_PAGE_SIZE >= found.total:
+            return
+
+
+def _row(office: Office, tenant: str, row: UserRow) -> dict[str, object]:
     return {
-        "login": office.accounts.login_name(user.identity),
-        "tenant": tenant.name,
-        "admin": user.admin,
-        "locked": office.accounts.is_locked(user.identity),
-        "language": user.language,
-        "groups": list(user.groups),
-        **{kind.value: ", ".join(rights.closed_gates(tenant, user, kind)) or "open" for kind in Kind},
+        "login": office.accounts.login_name(row.user.identity),
+        "tenant": tenant,
+        "admin": row.user.admin,
+        "locked": row.locked_since is not None,
+        "language": row.user.language,
+        "groups": list(row.user.groups),
+        **{kind.value: ", ".join(gates) or "open" for kind, gates in row.gates.items()},
+        "last seen": moment(row.last_seen),
+        "clients": row.clients,
+        "failing": row.failing,
     }
 
 

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import typer
@@ -99,6 +100,11 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str, empty:
         for row in rows:
             table.add_row(*(_plain(_cell(value)) for value in row.values()))
         out.print(table)
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in ISO 8601, to the second; "" without one."""
+    return at.isoformat(timespec="seconds") if at else ""
 
 
 def _plain(text: str) -> Text:

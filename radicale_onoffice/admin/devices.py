@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from radicale_onoffice.admin.console import (
     administrator,
     clear,
     identity_of,
+    moment,
     opened,
     out,
     print_json,
@@ -57,14 +57,10 @@ def _row(office: Office, device: Device, failures: Sequence[Failure]) -> dict[st
         "type": device.type,
         "model": dict(device.information).get("Model", ""),
         "version": device.version,
-        "last sync": _moment(device.last_sync),
+        "last sync": moment(device.last_sync),
         "state": device.state.value,
         "failures": len(failures),
     }
-
-
-def _moment(at: datetime | None) -> str:
-    return at.isoformat(timespec="seconds") if at else ""
 
 
 @devices.command("show")
@@ -76,8 +72,7 @@ def show_device(login: Login, device_id: DeviceId, config: Config, json: AsJson 
         device, failures = office.devices.get(identity, device_id), office.devices.failures(identity, device_id)
         detail = _detail(office, device, failures)
     failing = [
-        {"collection": one.collection, "item": one.item, "reason": one.reason, "at": _moment(one.at), "times": one.count}
-        for one in failures
+        {"collection": one.collection, "item": one.item, "reason": one.reason, "at": moment(one.at), "times": one.count} for one in failures
     ]
     if json:
         print_json({**detail, "failing": failing})
@@ -90,8 +85,8 @@ def _detail(office: Office, device: Device, failures: Sequence[Failure]) -> dict
     return {
         **_row(office, device, failures),
         "user agent": device.user_agent,
-        "first seen": _moment(device.first_seen),
-        "last seen": _moment(device.last_seen),
+        "first seen": moment(device.first_seen),
+        "last seen": moment(device.last_seen),
         "waits at most": f"{device.heartbeat} s" if device.heartbeat else "",
         "watches": list(device.ping_folders),
         "policy accepted": bool(device.policy_key),

@@ -101,7 +101,7 @@ class People:
             record, contact = _demand_contact(tx.record(identity.tenant, record_id), record_id)
         return card_of(record, contact, identity)
 
-    def set_synced(self, identity: Identity, record_ids: Iterable[str], is_synced: bool) -> Flagged:
+    def set_synced(self, identity: Identity, record_ids: Iterable[str], is_synced: bool, *, by: str = "page") -> Flagged:
         """Put contacts on the user's devices, or take them off; the contacts stay in the CRM (rules 16-18).
 
         One commit and one line in the log. Raises BadRequest for none or too many, and Refused or GateClosed without the right to modify.
@@ -120,9 +120,7 @@ class People:
         def also(tx: Transaction, changed: int) -> None:
             if changed:
                 event = "contacts synchronised" if is_synced else "contacts no longer synchronised"
-                line = AuditLine(
-                    at=self._clock(), tenant=identity.tenant, login=identity.user, actor="page", event=event, detail=str(changed)
-                )
+                line = AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=event, detail=str(changed))
                 tx.add_audit(line)
 
         written = self._records.write_all(_actor(identity), Kind.CONTACTS, dict.fromkeys(wanted, edit), also)
