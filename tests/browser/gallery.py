@@ -111,8 +111,10 @@ def fill(office: Office, live: Live, clock: Clock) -> None:
         value = Appointment(subject=subject, start=start, end=start + timedelta(hours=1), participants=("anna", "bert"))
         office.records.write(CRM, Kind.APPOINTMENTS, value)
     office.records.write(CRM, Kind.TASKS, Task(subject="Order the energy certificate", responsible="anna"))
-    clients(live, clock)
     doings(office, live, clock)
+    clients(live, clock)
+    clock.now = NOW - timedelta(minutes=1)
+    office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, "page anna")
     clock.now = NOW
 
 
@@ -159,7 +161,6 @@ def doings(office: Office, live: Live, clock: Clock) -> None:
     office.settings.set_gate(Identity("t", "henry"), Gate.OTHER_CHANNEL, Kind.TASKS, False, by)
     office.settings.set_gate(Identity("t", "lucy"), Gate.SYNC_RIGHT, None, False, by)
     office.settings.set_gate(Identity("t", "thomas"), Gate.USER_STATE, None, False, by)
-    office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, by)
     with office.store.writing() as tx:
         failure = {"identity": ANNA, "device_id": "APPL7", "collection": "contacts", "at": clock.now, "count": 2}
         tx.save_failure(Failure(item="new-1", reason="An e-mail address has no @.", **failure))
@@ -183,7 +184,7 @@ def contact(number: int) -> Contact:
     return Contact(
         first_name=first,
         last_name=last if number < len(PEOPLE) else f"{last}-{PEOPLE[number // len(PEOPLE) % len(PEOPLE)][1]}",
-        company=company if number < len(PEOPLE) else "",
+        company=company,
         street=f"{number + 3} Garden Row",
         city=city,
         entries=tuple(entries),

@@ -31,10 +31,10 @@ def _program(office: Office) -> str:
 # What stands for a name in a path, the whole path or else the name alone deciding: words that are always the same, or a thing of anna's
 NAMES: Mapping[str, tuple[str, ...] | Find] = {
     "client": tuple(one.key for one in clients.CLIENTS),
-    "profile": tuple(f"{one}.mobileconfig" for one in clients.Profile),
+    "profile": tuple(clients.Profile),
     "kind": tuple(Kind),
     "action": tuple(devices.ACTIONS),
-    "login": (ANNA.user,),
+    "login": lambda _office: ANNA.user,
     "contact": _contact,
     "/programs/{key}/forget#key": _program,
     "key": _device,
@@ -84,4 +84,5 @@ def _choices(path: str, name: str) -> tuple[str | Find, ...]:
 
 # What a browser gets, but shows as no page of its own: a file to keep, a piece for our script
 NO_PAGES = frozenset({"/set-up/profile/{profile}", "/contacts/{contact}/preview", "/admin/users.csv", "/admin/audit.csv"})
+LEADS_ON = "/admin/users/{login}/devices"  # to the user's page, where they stand
 PAGES, POSTS = addresses("GET"), addresses("POST")
