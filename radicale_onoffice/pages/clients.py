@@ -35,7 +35,8 @@ class What(StrEnum):
     """What is typed into a field; those of ``NOTES`` are said in words, the others are copied."""
 
     EMAIL = "email"
-    SERVER = "server"
+    SERVER = "server"  # with the port, if it is not the usual one
+    HOST = "host"  # where the port has a field of its own
     URL = "url"
     CALENDAR = "calendar"
     LOGIN = "login"
@@ -72,6 +73,7 @@ class Client:
 
 _EMAIL = Setting("field_email", What.EMAIL)
 _SERVER = Setting("field_server", What.SERVER)
+_HOST = Setting("field_server", What.HOST)
 _URL = Setting("field_url", What.URL)
 _DOMAIN = Setting("field_domain", What.EMPTY)
 _USER = Setting("field_user", What.LOGIN)
@@ -87,7 +89,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         key="android",
-        ways=((Way.EAS, (_EMAIL, Setting("field_domain_user", What.LOGIN), _PASSWORD, _SERVER, _PORT, _TLS)),),
+        ways=((Way.EAS, (_EMAIL, Setting("field_domain_user", What.LOGIN), _PASSWORD, _HOST, _PORT, _TLS)),),
     ),
     Client(key="davx5", ways=((Way.DAV, (_URL, _USER, _PASSWORD)),), has_davx5_code=True),
     Client(
@@ -107,7 +109,7 @@ CLIENTS: tuple[Client, ...] = (
     Client(
         key="other",
         ways=(
-            (Way.EAS, (_EMAIL, _SERVER, _DOMAIN, _USER, _PASSWORD, _PORT, _TLS)),
+            (Way.EAS, (_EMAIL, _HOST, _DOMAIN, _USER, _PASSWORD, _PORT, _TLS)),
             (Way.DAV, (_URL, _USER, _PASSWORD, Setting("field_calendar", What.CALENDAR))),
         ),
     ),
@@ -157,6 +159,7 @@ class Place:
         return {
             What.EMAIL: email,
             What.SERVER: self.server,
+            What.HOST: self.host,
             What.URL: self.url,
             What.CALENDAR: f"{self.principal(login)}calendar/",
             What.LOGIN: login,

@@ -153,6 +153,17 @@ def test_check_is_well_with_a_well_kept_server(users):
     assert [] == [row for row in rows if row["state"] != "ok"]
 
 
+def test_check_looks_after_the_certificate_of_profiles(users, tmp_path):
+    """A path that leads nowhere is a problem, with the option to mend."""
+    config = tmp_path / "radicale.config"
+    config.write_text(config.read_text().replace("onoffice_profile_certificate =", "onoffice_profile_certificate = /nowhere/cert.pem"))
+    result = users("check", "--json")
+    (row,) = [row for row in json.loads(result.stdout) if row["check"] == "profiles"]
+    assert ("problem", 1) == (row["state"], result.exit_code)
+    assert row["seen"].startswith("/nowhere/cert.pem cannot be read")
+    assert "onoffice_profile_certificate" in row["do"]
+
+
 def test_check_names_what_to_do(run, tmp_path):
     """A database open to others, a default tenant that does not exist."""
     run("tenant", "list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import plistlib
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -231,6 +232,12 @@ def test_check_tells_what_is_wrong_with_the_files(files, check, tmp_path):
         ((state, seen),) = check(first, second)
         assert "problem" == state
         assert words in seen
+
+
+def test_check_names_the_extra_that_is_missing(files, check, monkeypatch):
+    """Signing is optional; who configures it without installing it is told what to install."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert [("problem", "Signing needs `pip install 'radicale-onoffice[signing]'`.")] == check(*files)
 
 
 def test_one_file_may_hold_certificate_and_key(files, check, tmp_path):

@@ -110,10 +110,12 @@ def test_an_iphone_is_told_server_domain_and_user_name(anna_at):
 
 
 def test_values_are_those_of_the_address_that_was_asked(anna_at):
-    """With the port, if it is not the usual one; whoever asks by another name is told that name."""
+    """With the port, if it is not the usual one and has no field of its own; whoever asks by another name is told that name."""
     visitor = anna_at()
     android = filled_in(visitor.get("/set-up/android", **(HTTPS | {"Host": "crm.example.org:8443"})))[0]
-    assert ("crm.example.org:8443", "8443") == (android["Server"], android["Port"])
+    assert ("crm.example.org", "8443") == (android["Server"], android["Port"])
+    iphone = filled_in(visitor.get("/set-up/iphone", **(HTTPS | {"Host": "crm.example.org:8443"})))[0]
+    assert "crm.example.org:8443" == iphone["Server"]
     other = filled_in(visitor.get("/set-up/other", **(HTTPS | {"Host": "[2001:db8::1]"})))[1]
     assert ("https://[2001:db8::1]/", "https://[2001:db8::1]/anna/calendar/") == (other["Base URL"], other["Read only (iCalendar)"])
 
