@@ -12,7 +12,7 @@ LIVE = "how a live onOffice's own interface behaves: the embedded CRM has no suc
 PHONES = "what phones or mail programs do by themselves"
 CHANNELS = "about another channel than this one"
 NOT_HERE = {
-    **dict.fromkeys((6, 96, 97), ADVICE),
+    **dict.fromkeys((6, 96), ADVICE),
     **dict.fromkeys((59, 63, 66, 82), LIVE),
     **dict.fromkeys((51, 95, 98, 104), PHONES),
     **dict.fromkeys((100, 101, 102, 103, 105), CHANNELS),

@@ -137,7 +137,7 @@ def unblock_it(visit: Visit, phone: Phone) -> Answer:
 
 def ask_about(visit: Visit, phone: Phone, action: str, *, failed: bool = False) -> Answer:
     """The question before an action; ``failed`` if what had to be typed was not."""
-    _action(action)
+    _action(visit, action)
     text, choices, typed = visit.text, None, None
     keys = [f"device_{action}_means"]
     if action == "wipe":
@@ -164,7 +164,7 @@ def act_on(visit: Visit, phone: Phone, action: str) -> Answer:
     """The action; a whole phone is only erased if its model or id was typed."""
     if action == "erase" and not confirms(phone.device, visit.form.one("typed")):
         return ask_about(visit, phone, action, failed=True)
-    _action(action)(visit, phone.device)
+    _action(visit, action)(visit, phone.device)
     gone = action == "remove"
     return visit.go(phone.list if gone else phone.path, f"device_done_{action}", name=phone.name)
 
@@ -174,13 +174,13 @@ def phone_at(visit: Visit, owner: Identity, where: str, key: str) -> Phone:
     for phone in _phones(visit, owner, where):
         if phone.key == key:
             return phone
-    raise NotFound("There is no such device.")
+    raise NotFound(visit.text("no_such_device"))
 
 
 def _resync(visit: Visit, device: Device) -> None:
     folder = visit.form.one("folder")
     if folder and folder not in list(Kind):
-        raise BadRequest(f"There is no folder {folder[:20]!r}; there are {', '.join(Kind)}.")
+        raise BadRequest(visit.text("not_found"))
     visit.office.devices.resync(device.identity, device.id, visit.by, folder or None)
 
 
@@ -209,9 +209,9 @@ ACTIONS: Mapping[str, Callable[[Visit, Device], None]] = {
 }
 
 
-def _action(word: str) -> Callable[[Visit, Device], None]:
+def _action(visit: Visit, word: str) -> Callable[[Visit, Device], None]:
     if word not in ACTIONS:
-        raise NotFound("This cannot be done to a device.")
+        raise NotFound(visit.text("not_found"))
     return ACTIONS[word]
 
 
@@ -225,4 +225,4 @@ def _program(visit: Visit, key: str) -> clients.Visit:
     for one in visit.office.visits.of(visit.identity):
         if one.face is Face.DAV and key_of(one.face, one.client) == key:
             return one
-    raise NotFound("You have no such program.")
+    raise NotFound(visit.text("no_such_program"))

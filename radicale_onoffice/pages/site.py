@@ -290,7 +290,7 @@ class Visit:
     def failed(self, error: OfficeError) -> Answer:
         """The page for an error of the core, whose text says what to do."""
         status = next(status for kind, status in STATUS if isinstance(error, kind))
-        answer = self.page("message.html", status, message=str(error))
+        answer = self.page("message.html", status, message=self.text.reason(str(error)))
         if isinstance(error, Unavailable):
             return replace(answer, headers={"Retry-After": str(error.retry_after)})
         return answer

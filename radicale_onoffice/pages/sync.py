@@ -41,7 +41,7 @@ def unlock(visit: Visit) -> Answer:
 
 def ask_off(visit: Visit, kind: str) -> Answer:
     """Before a kind is switched off, because devices lose what they have of it."""
-    found = kind_of(kind)
+    found = kind_of(visit, kind)
     return visit.ask(
         visit.text("switch_off_kind", kind=visit.text(found)),
         (visit.text("switch_off_means"), visit.text("switch_off_unsent")),
@@ -63,7 +63,7 @@ def switch_on(visit: Visit, kind: str) -> Answer:
 
 def ask_channel_on(visit: Visit, kind: str) -> Answer:
     """Before another service takes a kind over, because devices lose what they have of it from here."""
-    found = kind_of(kind)
+    found = kind_of(visit, kind)
     return visit.ask(
         visit.text("channel_begin_kind", kind=visit.text(found)),
         (visit.text("channel_begin_means"), visit.text("switch_off_unsent")),
@@ -75,7 +75,7 @@ def ask_channel_on(visit: Visit, kind: str) -> Answer:
 
 def ask_channel_off(visit: Visit, kind: str) -> Answer:
     """Before the other service's word is taken back: both together make double entries (rule 14)."""
-    found = kind_of(kind)
+    found = kind_of(visit, kind)
     return visit.ask(
         visit.text("channel_end_kind", kind=visit.text(found)),
         (visit.text("channel_end_first"), visit.text("channel_end_double")),
@@ -112,12 +112,12 @@ def restart(visit: Visit) -> Answer:
     return visit.go("/", "restarted")
 
 
-def kind_of(word: str) -> Kind:
+def kind_of(visit: Visit, word: str) -> Kind:
     """The kind that a path names; raises NotFound."""
     try:
         return Kind(word)
     except ValueError:
-        raise NotFound(f"There is no kind {word!r}; there are contacts, appointments and tasks.") from None
+        raise NotFound(visit.text("not_found")) from None
 
 
 def _offered(visit: Visit) -> list[Kind]:
@@ -125,6 +125,6 @@ def _offered(visit: Visit) -> list[Kind]:
 
 
 def _done(visit: Visit, kind: str, notice: str, change: Callable[[Kind], None]) -> Answer:
-    found = kind_of(kind)
+    found = kind_of(visit, kind)
     change(found)
     return visit.go("/", notice, kind=str(visit.text(found)))

@@ -270,7 +270,8 @@ def test_where_the_policy_forbids_it_no_phone_is_erased(anna, server):
     phone = synced_phone(server)
     here = address(anna)
     assert "Erase" not in anna.get(here).text
-    assert 403 == anna.get(f"{here}/erase").status
+    page = anna.get(f"{here}/erase?language=de")
+    assert (403, True) == (page.status, "Ganze Geräte werden hier nicht gelöscht." in page.text)
     assert 403 == anna.post(f"{here}/erase", {"token": anna.token(), "typed": "PHONE1"}).status
     assert set() == wipe_orders(phone)
 

@@ -89,6 +89,8 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "device_erase_means": "Das Gerät wird auf den Auslieferungszustand zurückgesetzt: Auch private Fotos, Nachrichten und Programme gehen verloren. Das lässt sich nicht rückgängig machen.",
         "device_done_erase": "{name} wird vollständig gelöscht, sobald es sich meldet.",
         "erase_type": "Tippen Sie zur Bestätigung „{word}“ ein:",
+        "no_such_device": "Dieses Gerät gibt es hier nicht, oder nicht mehr.",
+        "no_such_program": "Dieses Programm gibt es hier nicht, oder nicht mehr.",
         "erase_mistyped": "Das war nicht der Name dieses Geräts. Nichts wurde gelöscht.",
     },
     "en": {
@@ -177,6 +179,8 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "device_erase_means": "The device is set back to how it left the factory: private photos, messages and programs are lost, too. This cannot be undone.",
         "device_done_erase": "{name} is erased completely as soon as it comes.",
         "erase_type": "To confirm, type “{word}”:",
+        "no_such_device": "You have no such device, or no longer.",
+        "no_such_program": "You have no such program, or no longer.",
         "erase_mistyped": "That was not the name of this device. Nothing was erased.",
     },
     "it": {
@@ -265,6 +269,8 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "device_erase_means": "Il dispositivo torna alle impostazioni di fabbrica: vanno perse anche foto, messaggi e programmi privati. Non si può annullare.",
         "device_done_erase": "{name} viene cancellato completamente appena si collega.",
         "erase_type": "Per confermare scriva «{word}»:",
+        "no_such_device": "Questo dispositivo qui non esiste, o non più.",
+        "no_such_program": "Questo programma qui non esiste, o non più.",
         "erase_mistyped": "Non era il nome di questo dispositivo. Nulla è stato cancellato.",
     },
 }

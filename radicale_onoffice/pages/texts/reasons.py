@@ -30,6 +30,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "reason_period": "Dieser Termin liegt außerhalb des Zeitraums, der synchronisiert wird. Ändern Sie ihn in onOffice.",
         "reason_flag": "Kontakte nehmen Sie in onOffice vom Gerät, indem Sie dort ihre Markierung „Sync“ entfernen.",
         "reason_group": "Sie nehmen über eine Gruppe an diesem Termin teil. Sagen Sie in onOffice ab.",
+        "reason_no_erase": "Ganze Geräte werden hier nicht gelöscht. Löschen Sie stattdessen die onOffice-Daten.",
     },
     "en": {
         "reason_rule": "onOffice knows no such repetition.",
@@ -58,6 +59,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "reason_period": "This appointment lies outside the period that is synchronised. Change it in onOffice.",
         "reason_flag": "You take contacts off the device in onOffice, by clearing their mark “Sync”.",
         "reason_group": "You take part in this appointment through a group. Decline it in onOffice.",
+        "reason_no_erase": "Whole devices are not erased here. Wipe the onOffice data instead.",
     },
     "it": {
         "reason_rule": "onOffice non prevede una ripetizione di questo tipo.",
@@ -86,5 +88,6 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "reason_period": "Questo appuntamento è fuori dal periodo sincronizzato. Lo modifichi in onOffice.",
         "reason_flag": "I contatti si tolgono dal dispositivo in onOffice, togliendo il loro contrassegno «Sync».",
         "reason_group": "Partecipa a questo appuntamento tramite un gruppo. Lo disdica in onOffice.",
+        "reason_no_erase": "Qui non si cancellano interi dispositivi. Cancelli invece i dati di onOffice.",
     },
 }
