@@ -100,6 +100,8 @@ def measure(*, quick: bool) -> list[Row]:
             run([Phone(server.port, f"DEV{one}", login=f"w{one}") for one in range(PHONES)], lambda phone: phone.first_sync("contacts"))
             run([Phone(server.port, "MINE")], lambda phone: phone.first_sync("contacts"))
             browser = Browser(server)
+            if not quick and f"{CONTACTS:,}".encode() not in browser.get("/contacts"):
+                raise RuntimeError(f"The page does not list {CONTACTS:,} contacts.")
             return [_measure(server, browser, page, browser.address(where), 10 if quick else 60) for page, where in PAGES.items()]
         finally:
             server.stop()

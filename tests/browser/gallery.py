@@ -86,7 +86,7 @@ def open_gallery(directory: Path) -> Iterator[Live]:
     store.migrate()
     clock = Clock()
     hasher = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1)
-    office = wiring.assemble(store, policy=Policy(), default_tenant="t", clock=clock, hasher=hasher)
+    office = wiring.assemble(store, policy=Policy(full_wipe=True), default_tenant="t", clock=clock, hasher=hasher)
     live = Live(open_server(directory, url, office, onoffice_trust_proxy="True"))
     try:
         fill(office, live, clock)
@@ -115,6 +115,9 @@ def fill(office: Office, live: Live, clock: Clock) -> None:
     clients(live, clock)
     clock.now = NOW - timedelta(minutes=1)
     office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, "page anna")
+    with office.store.writing() as tx:
+        failure = {"identity": ANNA, "device_id": "APPL7", "collection": "contacts", "at": clock.now, "count": 2}
+        tx.save_failure(Failure(item="new-1", reason="An e-mail address has no @.", **failure))
     clock.now = NOW
 
 
@@ -161,9 +164,6 @@ def doings(office: Office, live: Live, clock: Clock) -> None:
     office.settings.set_gate(Identity("t", "henry"), Gate.OTHER_CHANNEL, Kind.TASKS, False, by)
     office.settings.set_gate(Identity("t", "lucy"), Gate.SYNC_RIGHT, None, False, by)
     office.settings.set_gate(Identity("t", "thomas"), Gate.USER_STATE, None, False, by)
-    with office.store.writing() as tx:
-        failure = {"identity": ANNA, "device_id": "APPL7", "collection": "contacts", "at": clock.now, "count": 2}
-        tx.save_failure(Failure(item="new-1", reason="An e-mail address has no @.", **failure))
 
 
 def contact(number: int) -> Contact:

@@ -107,7 +107,7 @@ def executed(html: str) -> list[str]:
 
 def _is_harmless(address: str) -> bool:
     """An address of ours, or one that opens a program to write or to call."""
-    return address.startswith(("/.web/", "?", "#", "mailto:", "tel:", "https://")) and "evil.example" not in address
+    return address.startswith(("/.web/", "?", "#", "mailto:", "tel:")) or (address.startswith("https://") and "evil.example" not in address)
 
 
 def written(html: str) -> set[str]:

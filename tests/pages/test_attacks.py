@@ -47,7 +47,7 @@ def test_what_others_wrote_is_text_on_every_page(poisoned, language):
     """Stored: contacts, appointments, tasks, deviations, refusals, devices, programs, users, the audit log."""
     for address in PAGES:
         page = poisoned.get(f"{address.path(poisoned.office)}?language={language}")
-        assert page.status in (200, 404), address
+        assert page.status in (200, 303, 403, 404), address
         assert not is_page(page) or [] == poison.executed(page.html), address
 
 
@@ -126,6 +126,8 @@ def test_nobody_sees_what_is_annas(strangers):
     for stranger in strangers:
         for address in PAGES:
             page = stranger.get(address.path(stranger.office))
+            if page.status == 303:
+                page = Page(stranger.http.get(page.answer.headers["location"]))
             assert not address.names_a_thing or page.status in (403, 404), address
             assert not is_page(page) or set() == poison.written(page.html), address
 
