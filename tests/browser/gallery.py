@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -35,7 +36,7 @@ from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.stores.sql import open_store
 from tests.browser.live import Live
 from tests.eas.phone import Phone, Refused, add
-from tests.pages.scenes import change_user, introduce
+from tests.pages.scenes import introduce
 from tests.serving import open_server
 
 NOW = datetime(2026, 3, 16, 9, 40, tzinfo=UTC)
@@ -87,7 +88,10 @@ def open_gallery(directory: Path) -> Iterator[Live]:
     clock = Clock()
     hasher = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1)
     office = wiring.assemble(store, policy=Policy(full_wipe=True), default_tenant="t", clock=clock, hasher=hasher)
+    numbers = count(1)
+    office.crm.new_id = lambda _tenant, _kind: f"demo-{next(numbers):06}"  # pages that show an id show the same one each time
     live = Live(open_server(directory, url, office, onoffice_trust_proxy="True"))
+    live.headers = {"X-Forwarded-For": "203.0.113.24", "X-Forwarded-Proto": "https"}
     try:
         fill(office, live, clock)
         yield live
@@ -111,8 +115,9 @@ def fill(office: Office, live: Live, clock: Clock) -> None:
         value = Appointment(subject=subject, start=start, end=start + timedelta(hours=1), participants=("anna", "bert"))
         office.records.write(CRM, Kind.APPOINTMENTS, value)
     office.records.write(CRM, Kind.TASKS, Task(subject="Order the energy certificate", responsible="anna"))
-    doings(office, live, clock)
     clients(live, clock)
+    clock.now = NOW - timedelta(minutes=2)
+    doings(office, live)
     clock.now = NOW - timedelta(minutes=1)
     office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, "page anna")
     with office.store.writing() as tx:
@@ -126,7 +131,8 @@ def clients(live: Live, clock: Clock) -> None:
     clock.now = NOW - timedelta(days=9)
     tablet = device(live, "anna", "R52N1", ("SAMSUNGSMT", "Galaxy Tab S9", "", "Android 15"))
     clock.now = NOW - timedelta(days=2)
-    change_user(live.office, ANNA, "secret")
+    anna = User(identity=ANNA, admin=True, language="en")
+    live.office.accounts.save_user(anna, "secret", "page anna")
     tablet.authorization = live.phone("anna", "old").authorization
     with pytest.raises(Refused):
         tablet.folder_sync()
@@ -153,9 +159,8 @@ def device(live: Live, login: str, id: str, says: tuple[str, str, str, str]) -> 
     return phone
 
 
-def doings(office: Office, live: Live, clock: Clock) -> None:
+def doings(office: Office, live: Live) -> None:
     """What keeps an administrator busy: a lock, a closed gate, a colleague who left, items that do not go through."""
-    clock.now = NOW - timedelta(minutes=25)
     forgotten = live.phone("emma", "old", "APPL9")
     for _ in range(5):
         with pytest.raises(Refused):

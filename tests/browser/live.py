@@ -30,6 +30,7 @@ class Live:
         self._server = uvicorn.Server(configuration)
         self._thread = threading.Thread(target=self._server.run)
         self._clients: list[httpx.Client] = []
+        self.headers: dict[str, str] = {}  # of every program, as a proxy adds them
         self._sessions: dict[Identity, str] = {}
         self._thread.start()
         end = time.monotonic() + PATIENCE
@@ -61,7 +62,7 @@ class Live:
 
     def client(self, **headers: str) -> httpx.Client:
         """Connections of one program."""
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE)
+        client = httpx.Client(base_url=self.url, headers=self.headers | headers, timeout=PATIENCE)
         self._clients.append(client)
         return client
 
