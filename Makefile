@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 
 SOAK_MINUTES ?= 60
 
-.PHONY: demo demo-reset test check bench soak system-packages clean
+.PHONY: demo demo-reset test check bench soak screenshots system-packages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/radicale-onoffice demo --host $(HOST) --port $(PORT) --directory $(DEMO_DIR)
@@ -31,6 +31,9 @@ bench: $(VENV)/.installed-bench
 
 soak: system-packages $(VENV)/.installed-test
 	$(BIN)/python -m tests.journeys.soak --minutes $(SOAK_MINUTES)
+
+screenshots: system-packages $(VENV)/.installed-test
+	$(BIN)/python -m tests.browser.screenshots
 
 system-packages:
 	@sh .ci/system-packages

@@ -50,6 +50,9 @@ type = none
 level = error
 """
 
+# Tables that hold something of each contact, with their columns that name it
+COPIED = {"records": ("id", "name", "uid"), "people": ("record_id",), "audience": ("record_id",), "history": ("record_id",)}
+
 
 class Server:
     """A server process; ``name`` is its column in the table."""
@@ -133,7 +136,7 @@ class Ours(Server):
     def multiply(self, times: int) -> None:
         """So many times the contacts, as copies of those that were imported; the server must not run, nor have run."""
         with sqlite3.connect(self.directory / "office.db") as database:
-            for table, named in (("records", ("id", "name", "uid")), ("audience", ("record_id",)), ("history", ("record_id",))):
+            for table, named in COPIED.items():
                 columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
                 values = ", ".join(f'? || "{name}"' if name in named else f'"{name}"' for name in columns)
                 database.execute(f"CREATE TEMP TABLE kept AS SELECT * FROM {table}")  # noqa: S608

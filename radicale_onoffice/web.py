@@ -30,9 +30,9 @@ class Web(BaseWeb):
         setup = Setup(
             verify=backend_of(self.configuration, office.accounts),
             has_eas=self.configuration.get("web", "activesync_enabled"),
+            sign=signing.signer_of(self.configuration),
             pending=partial(pending, office),
             crm_state=partial(crm_state, office, mirrors.late_after(self.configuration.get("storage", "onoffice_poll_seconds"))),
-            sign=signing.signer_of(self.configuration),
         )
         self._site = Site(office, setup)
         self._trusts_proxy = self.configuration.get("auth", "onoffice_trust_proxy")

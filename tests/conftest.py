@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from radicale_onoffice import asgi, manual, wiring
+from radicale_onoffice import wiring
 from radicale_onoffice.core.model import Identity, Tenant, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.stores.sql import open_store
 from tests import emulation, postgres
-from tests.serving import Server
+from tests.serving import open_server
 
 pytest_plugins = ("tests.judging.plugin",)
 CRM = os.environ.get("ONOFFICE_TEST_CRM", "embedded")  # the behaviour suites run on either
@@ -125,15 +124,7 @@ def serve(tmp_path, sqlite_url, make_office):
     """Make a server; ``options`` are changed in the configuration; ``crm`` as in ``make_office``."""
 
     def make(policy=None, crm=CRM, **options):
-        text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", sqlite_url)
-        text = text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = error")
-        for name, value in options.items():
-            text = re.sub(rf"^{name} =.*$", f"{name} = {value}", text, flags=re.MULTILINE)
-        path = tmp_path / "radicale.config"
-        path.write_text(text)
-        office = make_office(policy, crm=crm)
-        wiring.adopt(sqlite_url, office)
-        return Server(asgi.load_configuration(str(path)), office)
+        return open_server(tmp_path, sqlite_url, make_office(policy, crm=crm), **options)
 
     yield make
     wiring.forget(sqlite_url)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
+from pathlib import Path
 
 import sqlalchemy
 
-from radicale_onoffice import asgi
+from radicale_onoffice import asgi, manual, wiring
 from tests.judging.hearing import listening
 
 with warnings.catch_warnings():
@@ -35,3 +37,15 @@ class Server:
                 rows = connection.execute(sqlalchemy.text(f"SELECT * FROM {table} ORDER BY 1, 2, 3")).all()  # noqa: S608 - our own names
                 digest.update(repr(rows).encode())
         return digest.hexdigest()
+
+
+def open_server(directory: Path, url: str, office, **options) -> Server:
+    """A server over an office, until ``wiring.forget(url)``; ``options`` replace lines of the sample configuration."""
+    text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", url)
+    text = text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = error")
+    for name, value in options.items():
+        text = re.sub(rf"^{name} =.*$", f"{name} = {value}", text, flags=re.MULTILINE)
+    path = directory / "radicale.config"
+    path.write_text(text)
+    wiring.adopt(url, office)
+    return Server(asgi.load_configuration(str(path)), office)

@@ -331,9 +331,9 @@ class Accounts:
         )
         with self._store.writing() as tx:
             tx.prune_page_sessions(now)
-            tx.save_page_session(session)
-            for oldest in tx.page_sessions(user.identity)[MAX_SESSIONS:]:
+            for oldest in tx.page_sessions(user.identity)[MAX_SESSIONS - 1 :]:
                 tx.remove_page_session(oldest.token_digest)
+            tx.save_page_session(session)
         return token
 
     def page_session(self, token: str) -> PageSession | None:

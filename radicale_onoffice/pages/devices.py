@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from radicale_onoffice.core import clients
 from radicale_onoffice.core.devices import confirms, wipes_account
 from radicale_onoffice.core.errors import BadRequest, NotFound
+from radicale_onoffice.core.folders import offered_kinds, reader
 from radicale_onoffice.core.model import Device, Face, Failure, Identity, Kind
 from radicale_onoffice.core.visits import has_old_password
 from radicale_onoffice.pages.exchange import Answer
@@ -117,7 +118,8 @@ def forget(visit: Visit, key: str) -> Answer:
 
 def details_of(visit: Visit, phone: Phone) -> Answer:
     """Its page."""
-    offered = {one.kind for one in visit.office.overview.kinds(phone.device.identity) if one.is_offered}
+    with visit.office.store.reading() as tx:
+        offered = offered_kinds(reader(tx, phone.device.identity))
     return visit.page(
         "device.html",
         phone=phone,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
 MAX_FORM = 65_536  # bytes
@@ -53,11 +52,15 @@ def parse_fields(text: str) -> Fields | None:
 
 
 def read_cookies(header: str) -> dict[str, str]:
-    """Cookies by name (RFC 6265 4.2); none from a header that is none."""
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    """Cookies by name, as browsers send them (RFC 6265 5.4): what another program of the host wrote without grammar harms only itself.
+
+    A name that comes with several values has none: one of them may be a neighbour's, who wants the visitor to act in another's session.
+    """
+    found: dict[str, set[str]] = {}
+    for pair in header.split(";"):
+        name, _, value = pair.partition("=")
+        found.setdefault(name.strip(), set()).add(value.strip())
+    return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

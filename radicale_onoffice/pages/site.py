@@ -71,8 +71,8 @@ class Setup:
     """What the pages need beside the office.
 
     ``has_eas``: phones are served over ActiveSync beside DAV. ``crm_state`` tells how the copy of a tenant's CRM is, None for one that is no
-    copy. ``pending`` counts what each folder of a phone does not have yet; None for one that it fetches anew. ``sign`` puts a signature around a
-    profile for Apple's devices.
+    copy. ``pending`` counts what each folder of a phone does not have yet; None for one that it fetches anew.
+    ``sign`` puts a signature around a profile for Apple's devices.
     """
 
     verify: Verify | None = None

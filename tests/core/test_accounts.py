@@ -296,3 +296,12 @@ def test_u43_off_and_on_again_starts_the_clients_from_scratch_and_keeps_the_lock
     office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, True, "page")
     assert before.epoch != office.feeds.cursor(ANNA, Kind.TASKS).epoch
     assert office.accounts.is_locked(ANNA)
+
+
+def test_the_newest_page_session_is_never_the_one_that_makes_room(office):
+    """Twenty at most, the oldest goes; also when all of them began in the same moment."""
+    with office.store.reading() as tx:
+        user = tx.user(ANNA)
+    for _ in range(30):
+        assert office.accounts.page_session(office.accounts.open_page_session(user)) is not None
+    assert 20 == len(office.accounts.page_sessions(ANNA))

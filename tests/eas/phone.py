@@ -58,7 +58,7 @@ class Phone:
     def __init__(self, send: Send, login: str = "anna", password: str = "secret", *, version: str = "16.1", device: str = "PHONE1"):
         self.send, self.version, self.device = send, version, device
         self.authorization = "Basic " + b64encode(f"{login}:{password}".encode()).decode()
-        self.login, self.policy_key, self.user_agent = login, "", "Test-Phone/1.0"
+        self.login, self.policy_key, self.user_agent, self.type = login, "", "Test-Phone/1.0", "TestPhone"
         self.folders: dict[str, tuple[str, int]] = {}
         self.folder_key = "0"
         self.collections: dict[str, Collection] = {}
@@ -75,7 +75,7 @@ class Phone:
 
     def raw(self, command: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Send bytes."""
-        query = f"{PATH}?Cmd={command}&User={self.login}&DeviceId={self.device}&DeviceType=TestPhone"
+        query = f"{PATH}?Cmd={command}&User={self.login}&DeviceId={self.device}&DeviceType={self.type}"
         standing = {
             "Authorization": self.authorization,
             "MS-ASProtocolVersion": self.version,

@@ -35,9 +35,9 @@ def synced_phone(server, device="PHONE1", login="anna", **how) -> Phone:
     return phone
 
 
-def introduce(phone: Phone, model: str, name: str = "") -> None:
+def introduce(phone: Phone, model: str, name: str = "", system: str = "iOS 18.1") -> None:
     """The phone says what it is, as phones do when their account is set up ([MS-ASCMD] DeviceInformation)."""
-    says = [E(Settings.Model, model), E(Settings.OS, "iOS 18.1")]
+    says = [E(Settings.Model, model), E(Settings.OS, system)]
     says += [E(Settings.FriendlyName, name)] if name else []
     information = E(Settings.DeviceInformation, (E(Settings.Set, tuple(says)),))
     phone.post("Settings", E(Settings.Settings, (information,)))
