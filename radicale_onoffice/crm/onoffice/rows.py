@@ -118,6 +118,17 @@ def modify(record_id: str, before: Value, after: Value, account: Account) -> lis
     return tasks.modify(record_id, before, after, account)
 
 
+def can_be_put_back(before: Value, after: Value, account: Account) -> bool:
+    """True if writing what differs, and then writing back what was read before, leaves a record as it was."""
+    if isinstance(before, Contact) and isinstance(after, Contact):
+        return contacts.can_be_put_back(before, after, account)
+    if isinstance(before, Appointment) and isinstance(after, Appointment):
+        return appointments.can_be_put_back(before, after, account)
+    assert isinstance(before, Task)
+    assert isinstance(after, Task)
+    return tasks.can_be_put_back(before, after, account)
+
+
 def remove(kind: Kind, record_id: str, account: Account) -> list[Action]:
     """The actions that take a record out of the CRM, or as far out as the API can."""
     if kind is Kind.CONTACTS:

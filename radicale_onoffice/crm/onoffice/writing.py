@@ -1,8 +1,18 @@
 """Write-through: a change goes to onOffice first, and what onOffice then holds comes back to be stored. Implements ``ports.Crm``.
 
-A change of a record: what is ours alone (slots, pictures, who took a task off a device) is not sent at all. Else the record is read; what
-somebody changed there meanwhile is adopted, and Conflict lets ``Records`` merge and try again. Then an errand is committed, and one request
-writes the fields that differ and reads back. A new record takes two requests, because reading back needs its id.
+A change of a record: what is ours alone (slots, pictures, who took a task off a device) is not sent at all. Else an errand is committed, and
+one request reads the record, writes the fields that differ, and reads back; onOffice carries its actions out in their order. Usually the
+first reading shows what we knew. If not, somebody changed the record since it was polled: a second request puts back the fields that were
+written over, what was found is adopted, and Conflict lets ``Records`` merge and try again, or tell a client that insisted on its version.
+So an edit in onOffice stands, and onOffice is as if nothing had been written; the errand says what is to be put back until it is.
+
+**Where the look comes first**, in a request of its own, because writing back what was read would not restore what was there
+(``rows.can_be_put_back``): numbers (one that stands twice cannot be taken away), status and completion (they set processes off), series,
+places, people, links, types, reminders, whose a task is; deletions; and a record that comes back after a deletion.
+
+What the one request costs: if its answer gets lost *and* somebody else changed the same field since the last poll, that edit was written over
+and nobody knows. Looking first has the same gap between its two requests, each time, with no reading to notice it by. A new record takes
+two requests, because reading back needs its id.
 
 What onOffice refuses is refused to the device, in onOffice's words, and stands on the page. No answer is no refusal: it is looked up, and if
 nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice is down a device
@@ -16,20 +26,21 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 from zlib import crc32
 
-from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
 from radicale_onoffice.core.model import Actor, Kind, Record, Value
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.crm.embedded import new_id
-from radicale_onoffice.crm.onoffice import sending, settling
+from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
-from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken
+from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
 LOCKS = 64  # a lock for all records with the same checksum
 
@@ -134,27 +145,36 @@ class OnOffice:
         link = self.errands.link(record.tenant, record.id)
         if link is None:
             return self._create(connection, replace(errand, before=None))
-        if not record.deleted and not self.errands.differs(connection, errand, link.crm_id):
-            return Held(errand.after)
+        if not record.deleted:
+            if not self.errands.differs(connection, errand, link.crm_id):
+                return Held(errand.after)
+            if rows.can_be_put_back(record.value, errand.after, connection.account()):
+                return self._changed(connection, self.errands.note(errand), record, link.crm_id, look=True)
         row = sending.read(connection, record.kind, link.crm_id)
-        if row is None:
+        if row is None and record.deleted:
             self.errands.demand_gone(connection, record, link.crm_id)
-            if record.deleted:
-                self.errands.reserve(errand, "")
-                return self._create(connection, replace(errand, before=None))
-            self.errands.drop(record)
-            raise NotFound(f"onOffice has no record {record.id!r} any more.")
+            self.errands.reserve(errand, "")
+            return self._create(connection, replace(errand, before=None))
+        if row is None:
+            self._gone(connection, record, link.crm_id)
         if record.deleted:
             errand = replace(errand, before=sending.load(record.kind, row, connection, record.value))
         else:
             self.errands.demand_unchanged(connection, record, row)
         return self._changed(connection, self.errands.note(errand), record, link.crm_id)
 
-    def _changed(self, connection: Connection, errand: Errand, record: Record, crm_id: str) -> Held:
+    def _gone(self, connection: Connection, record: Record, crm_id: str) -> NoReturn:
+        self.errands.demand_gone(connection, record, crm_id)
+        self.errands.drop(record)
+        raise NotFound(f"onOffice has no record {record.id!r} any more.")
+
+    def _changed(self, connection: Connection, errand: Errand, record: Record, crm_id: str, *, look: bool = False) -> Held:
         assert errand.before is not None
         assert errand.after is not None
         try:
-            return _held(sending.change(connection, errand.kind, crm_id, errand.before, errand.after), errand)
+            return _held(sending.change(connection, errand.kind, crm_id, errand.before, errand.after, look=look), errand)
+        except Overtaken as overtaken:
+            self._overtaken(connection, errand, record, crm_id, overtaken)
         except OutcomeUnknown as error:
             return self._found_out(connection, errand, error)
         except NotTaken as refused:
@@ -167,6 +187,38 @@ class OnOffice:
         except OfficeError:
             self.errands.forget(errand)
             raise
+
+    def _overtaken(self, connection: Connection, errand: Errand, record: Record, crm_id: str, overtaken: Overtaken) -> NoReturn:
+        """Put back what was written over, and adopt what was there: as if there had been a look first."""
+        found, row = overtaken.found, overtaken.row
+        if found is None or row is None:
+            self.errands.forget(errand)
+            self._gone(connection, record, crm_id)
+        theirs = sending.load(errand.kind, found, connection, record.value)
+        now = sending.load(errand.kind, row, connection, record.value)
+        assert errand.after is not None
+        back = replace(errand, before=now, after=sending.restored(record.value, errand.after, theirs, now))
+        if not self._put_back(connection, back, crm_id):
+            found, theirs = row, now
+        adopted = self.errands.adopt(record.tenant, record.kind, theirs, found, record.id)
+        raise Conflict(record.version, adopted.version)
+
+    def _put_back(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
+        """Write what somebody else had written; False if onOffice refuses. Raises UpstreamDown if it cannot be done now: it is queued then."""
+        assert errand.before is not None
+        assert errand.after is not None
+        is_back = True
+        if self.errands.differs(connection, errand, crm_id):
+            self.errands.save(replace(errand, state=ErrandState.WAITING))
+            try:
+                sending.change(connection, errand.kind, crm_id, errand.before, errand.after)
+            except NotTaken as refused:
+                if isinstance(refused.error, UpstreamDown):
+                    raise refused.error from refused
+                self.errands.report(errand, f"it was changed in onOffice, too, and that could not be put back: {refused.error}")
+                is_back = False
+        self.errands.forget(errand)
+        return is_back
 
     def _found_out(self, connection: Connection, errand: Errand, error: OutcomeUnknown) -> Held:
         """A write without an answer: done if it can be seen; else the errand stays, for whoever comes next."""
