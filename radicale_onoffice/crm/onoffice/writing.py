@@ -22,7 +22,7 @@ is told to come again, or its change is kept and sent later (``onoffice_writes_d
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -42,6 +42,7 @@ from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
+Write = Callable[[Connection, Sequence[Errand]], Held]  # the errands are what is on its way of the same record
 LOCKS = 64  # a lock for all records with the same checksum
 
 
@@ -71,35 +72,36 @@ class OnOffice:
     def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held:
         """Make a record there. Raises Refused, UpstreamDown."""
         errand = self._errand(actor, kind, record_id, None, value)
-        return self._written(errand, actor.identity.user, lambda connection: self._create(connection, errand))
+        return self._written(errand, actor.identity.user, lambda connection, _: self._create(connection, errand))
 
     def update(self, actor: Actor, record: Record, value: Value) -> Held:
         """Change a record there. Raises Conflict, Refused, NotFound, UpstreamDown."""
         errand = self._errand(actor, record.kind, record.id, record.value, value)
-        return self._written(errand, record.id, lambda connection: self._update(connection, errand, record))
+        return self._written(errand, record.id, lambda connection, earlier: self._update(connection, errand, record, earlier))
 
     def delete(self, actor: Actor, record: Record) -> Held:
         """Take a record out: an address is archived and a task cancelled, because no call deletes them. Raises as ``update``."""
         errand = self._errand(actor, record.kind, record.id, record.value, None)
-        return self._written(errand, record.id, lambda connection: self._delete(connection, errand, record))
+        return self._written(errand, record.id, lambda connection, earlier: self._delete(connection, errand, record, earlier))
 
     def _errand(self, actor: Actor, kind: Kind, record_id: str, before: Value | None, after: Value | None) -> Errand:
         return Errand(actor=actor, kind=kind, record_id=record_id, before=before, after=after, state=ErrandState.SENT, at=self._clock())
 
     # --------------------------------------------------------------- any write
 
-    def _written(self, errand: Errand, lock: str, write: Callable[[Connection], Held]) -> Held:
+    def _written(self, errand: Errand, lock: str, write: Write) -> Held:
         """A write, one at a time of a record or of a user's new ones, and what is done about its refusal or an outage."""
         tenant = errand.actor.identity.tenant
         connection = self.connections.to(tenant)
         if connection is None:
             return Held(_final(errand))
         with self.alone(tenant, lock):
-            if any(is_queued(one) for one in self.errands.of(tenant, errand.record_id)):
+            earlier = self.errands.of(tenant, errand.record_id)
+            if any(is_queued(one) for one in earlier):
                 why = "Earlier changes of this record have not come to onOffice yet."
                 return self._later(errand, UpstreamDown(why, sending.RETRY_AFTER))
             try:
-                return self._with_newest_names(connection, write)
+                return self._with_newest_names(connection, lambda: write(connection, earlier))
             except OutcomeUnknown:
                 raise  # it has an errand, or was no write
             except UpstreamDown as error:
@@ -108,16 +110,16 @@ class OnOffice:
                 self.errands.report(errand, str(error))
                 raise
 
-    def _with_newest_names(self, connection: Connection, write: Callable[[Connection], Held]) -> Held:
+    def _with_newest_names(self, connection: Connection, write: Callable[[], Held]) -> Held:
         """A name that is not found may have come since onOffice was asked for its users and groups."""
         try:
-            return write(connection)
+            return write()
         except RefusedByOnOffice:
             raise
         except Refused:
             if not connection.look_again():
                 raise
-            return write(connection)
+            return write()
 
     def _later(self, errand: Errand, error: UpstreamDown) -> Held:
         if self._policy.writes_during_outage is OnOutage.REFUSE:
@@ -138,9 +140,9 @@ class OnOffice:
 
     # ----------------------------------------------------------------- a change
 
-    def _update(self, connection: Connection, errand: Errand, record: Record) -> Held:
+    def _update(self, connection: Connection, errand: Errand, record: Record, earlier: Sequence[Errand]) -> Held:
         assert errand.after is not None
-        for one in self.errands.of(record.tenant, record.id):
+        for one in earlier:
             self.errands.settle(connection, one)
         link = self.errands.link(record.tenant, record.id)
         if link is None:
@@ -275,8 +277,8 @@ class OnOffice:
 
     # ---------------------------------------------------------------- a removal
 
-    def _delete(self, connection: Connection, errand: Errand, record: Record) -> Held:
-        for one in self.errands.of(record.tenant, record.id):
+    def _delete(self, connection: Connection, errand: Errand, record: Record, earlier: Sequence[Errand]) -> Held:
+        for one in earlier:
             if one.after is None:
                 errand = replace(errand, number=one.number)  # removing it twice leaves the same
             else:
