@@ -16,7 +16,7 @@ from radicale_onoffice.core.model import AppointmentStatus, Frequency, Kind, Rec
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import ErrandState
 from radicale_onoffice.crm.onoffice import rows
-from tests.crm.desks import NUMBERS, PHONE, START, TABLES
+from tests.crm.desks import NUMBERS, PHONE, START, TABLES, VALUES
 from tests.crm.test_exactly_once import failing_commit
 
 KINDS = list(Kind)
@@ -208,3 +208,35 @@ def test_looking_along_comes_to_the_same_as_looking_first(desk, kind):
         assert outcome(True, columns, changes, insists) == outcome(False, columns, changes, insists)
 
     same()
+
+
+@pytest.mark.parametrize(("kind", "least"), [(Kind.CONTACTS, 2), (Kind.APPOINTMENTS, 1), (Kind.TASKS, 1)])
+def test_a_new_record_is_read_along_with_the_newest(desk, kind, least):
+    """A contact's flag needs its number first, and so does the first task of a process; what is stored is what onOffice made of it."""
+    at = desk()
+    at.add(kind, uid="first", name="first.item")
+    at.control.reset_counters()
+    record = at.add(kind)
+    assert least == requests(at)
+    at.control.reset_counters()
+    assert record.value == at.edit(record).value
+    changed = at.edit(record, **{BOTH[kind][2]: BOTH[kind][3]})
+    assert (BOTH[kind][3], 1) == (at.row(changed)[BOTH[kind][0]], requests(at))
+
+
+def test_a_new_record_that_is_not_among_the_newest_is_read_by_its_number(desk):
+    """Too many changed at the same time, or clocks differ by more than they should."""
+    at = desk(calendar_default_limit=1)
+    other = at.add(Kind.APPOINTMENTS, uid="other", name="other.ics")
+    assert 1 == at.number(other)
+    record = at.add(Kind.APPOINTMENTS)
+    assert (at.number(record), 2) == (at.rows(Kind.APPOINTMENTS)[-1]["id"], len(at.rows(Kind.APPOINTMENTS)))
+
+
+def test_a_task_with_links_is_read_with_them(desk):
+    """Only what names none has none."""
+    at = desk()
+    at.add(Kind.TASKS, uid="first", name="first.ics")
+    address = at.control.add("address", {"Name": "A"})
+    record = at.office.records.write(PHONE, Kind.TASKS, replace(VALUES[Kind.TASKS], responsible="anna", addresses=(str(address),)))
+    assert (str(address),) == record.value.addresses

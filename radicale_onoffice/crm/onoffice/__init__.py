@@ -28,8 +28,8 @@ must not undo a device's write.
    has → what was written over is put back, ``Records.adopt`` and Conflict: ``Records.put`` merges by field and tries again. Where putting
    back would not restore what was there, step 3 is two requests: a look, then ``[*actions, *reads]``. So only fields that the device changed
    are ever sent, and what somebody else changed stands. A refusal among the actions: what was read behind it is adopted (an earlier action
-   may have been done), the errand is dropped, RefusedByOnOffice carries onOffice's words. A create needs its id first, so ``after_create``
-   and the reading are a second request.
+   may have been done), the errand is dropped, RefusedByOnOffice carries onOffice's words. A create needs its id first for ``after_create``,
+   so that is a second request.
 4. ``Held(rows.load(kind, row, account, value, ours=ids of entries that onOffice did not have), mirror.link_of(kind, row))`` goes back to ``Records``,
    whose commit saves record, history, link and the end of the errand together.
 

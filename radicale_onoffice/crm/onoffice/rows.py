@@ -71,6 +71,11 @@ def with_links(kind: Kind, records: Sequence[Record], answers: Sequence[Answer])
     ]
 
 
+def unlinked(kind: Kind, record: Record) -> Record:
+    """The record with no links among its elements."""
+    return with_links(kind, [record], [Answer()] * len(LINKS[kind]))[0]
+
+
 def demanded(actions: Sequence[Action], results: Sequence[Answer | Refusal]) -> list[Answer]:
     """The answers; raises the first refusal as the core's error."""
     answers = []

@@ -1,7 +1,8 @@
 """One write to onOffice as HTTP calls, each followed by reading back what onOffice holds now; knows nothing of the store.
 
-A change and its reading back are one request, with a look at what was there before if that is wished; a new record needs its id first, so it
-takes two. Whatever happens, the caller is told one of:
+A change and its reading back are one request, with a look at what was there before if that is wished. What is said of a new record after it
+was made, and the reading by its id, are a second request; without the former the newest records are read along, and it is among them.
+Whatever happens, the caller is told one of:
 
 ===============  =====================================================================================================
 a value          done, and this is what onOffice made of it
@@ -18,11 +19,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 
 from radicale_onoffice.core import rules
 from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
-from radicale_onoffice.core.model import Contact, Kind, Value
-from radicale_onoffice.crm.onoffice import rows
+from radicale_onoffice.core.model import Appointment, Contact, Kind, Task, Value
+from radicale_onoffice.crm.onoffice import appointments, rows, tasks
 from radicale_onoffice.crm.onoffice.client import DOWN, OutcomeUnknown, RefusedByOnOffice, error_of
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.fields import Unreadable
@@ -31,6 +33,7 @@ from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER = 30  # seconds
+OVERLAP = timedelta(minutes=5)  # clocks differ
 WITNESSES = 5  # other records that are asked for when one is missing
 
 
@@ -117,13 +120,30 @@ def make(connection: Connection, kind: Kind, value: Value) -> Taken:
     """Make a record. Raises Made, OutcomeUnknown, UpstreamDown, Refused."""
     account = connection.account()
     action = rows.create(value, account)
-    rows.after_create("0", value, account)  # what cannot be said is refused before anything is made
-    (result,) = connection.call([action])
+    is_whole = not rows.after_create("0", value, account)  # what cannot be said is refused before anything is made
+    newest = _read_newest(connection, value) if is_whole else []
+    result, *shown = connection.call([action, *newest])
     if isinstance(result, Refusal):
         raise _error_of((action, result), is_there=True)
     if not result.new_id:
         raise OutcomeUnknown("onOffice made a record and did not say which.", RETRY_AFTER)
+    connection.note_number(kind, result.new_id)
+    rows_shown = (row for answer in shown if isinstance(answer, Answer) for row in answer.rows)
+    row = next((row for row in rows_shown if row.id == result.new_id), None)
+    if row is not None:
+        row = rows.unlinked(kind, row)
+        return Taken(row, load(kind, row, connection, value, entry_ids(value)))
     return finish(connection, kind, result.new_id, value, rows.after_create(result.new_id, value, account))
+
+
+def _read_newest(connection: Connection, value: Value) -> list[Action]:
+    """What shows a record that is just being made: the newest changes, or tasks behind the last one made from here that are linked to nothing."""
+    if isinstance(value, Appointment):
+        return [appointments.read_changed(connection.now() - OVERLAP)]
+    number = connection.last_number(Kind.TASKS)
+    if not isinstance(value, Task) or not number or value.addresses or value.estate or value.project:
+        return []
+    return [tasks.read_range(number + 1, tasks.LAST_NUMBER, connection.account())]
 
 
 def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action]) -> Taken:

@@ -55,6 +55,7 @@ LABELS: Mapping[str, TaskStatus] = {
     "geprüft": TaskStatus.CHECKED,
     "klärungsbedarf": TaskStatus.NEEDS_CLARIFICATION,
 }
+LAST_NUMBER = 10**9  # beyond any
 WORKING_DAY = 8 * 60  # minutes of an effort of one "Tag"; how onOffice counts it is not documented
 UNITS: Mapping[str, int] = {"minuten": 1, "stunden": 60, "tage": WORKING_DAY}
 

@@ -40,7 +40,6 @@ FIRST_PERIOD = timedelta(days=31)
 LONGEST_PERIOD = timedelta(days=366)
 SERIES_YEARS = 10  # how far back a series may have begun
 AIMED_ROWS = 250  # of a period: several go in a request, and one that is full has to be asked for again
-LAST_NUMBER = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +122,7 @@ def walk_tasks(asking: Asking, account: Account, place: str = "", since: str = "
     while True:
         starts = [] if is_last else [first + width * page for page in range(count)]
         ranges = [tasks.read_range(start, start + width - 1, account, since=since) for start in starts]
-        behind = [tasks.read_range(starts[-1] + width, LAST_NUMBER, account, since=since)] if starts else []
+        behind = [tasks.read_range(starts[-1] + width, tasks.LAST_NUMBER, account, since=since)] if starts else []
         chunks = [due[start : start + MAX_ROWS] for start in range(0, len(due), MAX_ROWS)]
         links = [action for chunk in chunks for action in rows.ask_all_links(Kind.TASKS, [record.id for record in chunk])]
         mark, answers = asking([*ranges, *behind, *links]) if starts or links else (since_due, [])
@@ -149,7 +148,7 @@ def _width(width: int, found: int, cut: int, count: int) -> int:
     """How many numbers the next ranges are to have: fewer after one that was full, more where there are gaps."""
     if cut < count:
         return max(MAX_ROWS, width // 4)
-    return min(width * 4, LAST_NUMBER) if found * 4 < MAX_ROWS * count else width
+    return min(width * 4, tasks.LAST_NUMBER) if found * 4 < MAX_ROWS * count else width
 
 
 # --------------------------------------------------------------- appointments

@@ -11,8 +11,8 @@ So an edit in onOffice stands, and onOffice is as if nothing had been written; t
 places, people, links, types, reminders, whose a task is; deletions; and a record that comes back after a deletion.
 
 What the one request costs: if its answer gets lost *and* somebody else changed the same field since the last poll, that edit was written over
-and nobody knows. Looking first has the same gap between its two requests, each time, with no reading to notice it by. A new record takes
-two requests, because reading back needs its id.
+and nobody knows. Looking first has the same gap between its two requests, each time, with no reading to notice it by. A new
+contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
 
 What onOffice refuses is refused to the device, in onOffice's words, and stands on the page. No answer is no refusal: it is looked up, and if
 nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice is down a device
