@@ -148,6 +148,16 @@ def test_5000_appointments_take_as_many_reads_as_they_fill_pages(onoffice):
     assert (True, 11, 11) == (offered(office) <= found, reads(office, "calendar"), office.control.counters()["requests"])
 
 
+@pytest.mark.parametrize("counts", ["all", "rows"])
+def test_a_page_that_is_just_full_takes_one_read_more(onoffice, counts):
+    """And nothing else, whether the account counts all or only the rows that it shows."""
+    office = onoffice(calendar_counts=counts)
+    office.control.add_many("calendar", list(spread(500)))
+    office.control.reset_counters()
+    found = {int(row.id) for page in walked(office) for row in page.records}
+    assert (True, 2) == (offered(office) <= found, reads(office, "calendar"))
+
+
 def test_somebody_who_writes_meanwhile_costs_two_reads(onoffice):
     """The count is another one, so the page is asked for once more; what came before it is for the next poll, as with any paging."""
     office = onoffice()

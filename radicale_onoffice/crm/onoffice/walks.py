@@ -222,7 +222,7 @@ class _Calendar:
             total = _count(answer) or len(starts)
             if unproven is not None and unproven.total - total != unproven.before:
                 yield self._page(answer, since, unproven.start or NOWHERE)
-                if is_again:
+                if is_again or unproven.total <= MAX_ROWS:  # an account that counts the rows of its answers can prove no more than one page
                     return unproven.start
                 start, unproven, is_again = unproven.start, None, True  # somebody may have written meanwhile
                 continue
@@ -230,7 +230,7 @@ class _Calendar:
                 yield self._page(answer, since, self._end)
                 return None
             yield self._page(answer, since, start or NOWHERE)
-            if total == len(starts) or starts != sorted(starts) or starts[0] == starts[-1] or len(starts[-1]) != MOMENT:
+            if starts != sorted(starts) or starts[0] == starts[-1] or len(starts[-1]) != MOMENT:
                 return start
             is_again = is_again and unproven is None
             unproven = _Unproven(start, total, sum(one < starts[-1] for one in starts))
