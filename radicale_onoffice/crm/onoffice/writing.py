@@ -10,9 +10,13 @@ So an edit in onOffice stands, and onOffice is as if nothing had been written; t
 (``rows.can_be_put_back``): numbers (one that stands twice cannot be taken away), status and completion (they set processes off), series,
 places, people, links, types, reminders, whose a task is; deletions; and a record that comes back after a deletion.
 
+The errand of a change in one request does not wait for the disk: it can be done twice, and after a power failure the device, which was told
+nothing, repeats it.
+
 What the one request costs: if its answer gets lost *and* somebody else changed the same field since the last poll, that edit was written over
-and nobody knows. Looking first has the same gap between its two requests, each time, with no reading to notice it by. A new
-contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
+and nobody knows. Looking first has the same gap between its two requests, each time, with no reading to notice it by.
+
+A new contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
 
 What onOffice refuses is refused to the device, in onOffice's words, and stands on the page. No answer is no refusal: it is looked up, and if
 nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice is down a device
@@ -151,7 +155,7 @@ class OnOffice:
             if not self.errands.differs(connection, errand, link.crm_id):
                 return Held(errand.after)
             if rows.can_be_put_back(record.value, errand.after, connection.account()):
-                return self._changed(connection, self.errands.note(errand), record, link.crm_id, look=True)
+                return self._changed(connection, self.errands.note(errand, lasting=False), record, link.crm_id, look=True)
         row = sending.read(connection, record.kind, link.crm_id)
         if row is None and record.deleted:
             self.errands.demand_gone(connection, record, link.crm_id)
