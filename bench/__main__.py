@@ -1,6 +1,6 @@
-"""``python -m bench``: ours beside stock Radicale over DAV, phones over ActiveSync, and the pages, as tables and as JSON in ``bench/out``.
+"""``python -m bench``: ours beside stock Radicale over DAV, phones over ActiveSync, the pages, and an onOffice behind it, as tables and JSON.
 
-``--only dav``, ``--only pages``, ``--only eas`` or a part of it such as ``--only eas.push`` leaves out the rest (``make bench ONLY=eas.push``).
+``--only dav``, ``pages``, ``eas``, ``onoffice`` or a part such as ``--only eas.push`` leaves out the rest (``make bench ONLY=eas.push``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import eas, pages, requests
+from bench import eas, onoffice, pages, requests
 from bench.servers import Ours, Server, Stock
 
 OUT = Path(__file__).parent / "out"
@@ -189,12 +189,25 @@ def browsers(console: Console, *, quick: bool) -> list[pages.Row]:
     return rows
 
 
+def crm(console: Console, only: str, *, quick: bool) -> list[onoffice.Row]:
+    """Measure and print the parts with an onOffice that are wanted."""
+    rows: list[onoffice.Row] = []
+    for part, measure in onoffice.PARTS.items():
+        if only in ("", "onoffice", f"onoffice.{part}"):
+            console.print(f"onOffice: {part}", style="dim")
+            measure(rows, quick=quick)
+    if rows:
+        console.print(onoffice.table(rows))
+    return rows
+
+
 def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--rounds", type=int, default=40, help="requests per row and client, of the DAV part")
     parser.add_argument("--quick", action="store_true", help="small sets and few rounds only")
-    parser.add_argument("--only", default="", choices=("", "dav", "eas", "pages", *(f"eas.{part}" for part in eas.PARTS)), help="one part")
+    parts = [f"{name}.{part}" for name, module in (("eas", eas), ("onoffice", onoffice)) for part in module.PARTS]
+    parser.add_argument("--only", default="", choices=("", "dav", "eas", "onoffice", "pages", *parts), help="one part")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))  # so that the servers are stopped
     console = Console(width=190)
@@ -202,6 +215,7 @@ def main() -> None:
         "dav": dav(console, 8 if options.quick else options.rounds, quick=options.quick) if options.only in ("", "dav") else [],
         "eas": phones(console, options.only, quick=options.quick),
         "pages": browsers(console, quick=options.quick) if options.only in ("", "pages") else [],
+        "onoffice": crm(console, options.only, quick=options.quick),
     }
     OUT.mkdir(exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

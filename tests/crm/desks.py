@@ -47,13 +47,13 @@ class Desk:
         value = replace(VALUES[kind], **how.pop("changes", {}))
         return self.office.records.put(actor, kind, DRAFTS[kind](value=value, **more), **{"uid": "of-the-device", "name": "a.item", **how})
 
-    def edit(self, record: Record, actor: Actor = PHONE, *, sent=None, **changes) -> Record:
-        """What a device changes of what it was told last."""
+    def edit(self, record: Record, actor: Actor = PHONE, *, sent=None, expect: int | None = None, **changes) -> Record:
+        """What a device changes of what it was told last; ``expect`` is the version that it insists on."""
         kind = record.kind
         more = {"sent": shown(record.value) if sent is None else sent} if kind is Kind.CONTACTS else {}
         draft = DRAFTS[kind](value=replace(record.value, **changes), **more)
         had = Base(value=record.value, leftovers=record.leftovers, text=record.text)
-        return self.office.records.put(actor, kind, draft, record_id=record.id, base=had)
+        return self.office.records.put(actor, kind, draft, record_id=record.id, base=had, expect=expect)
 
     def remove(self, record: Record, actor: Actor = PHONE) -> None:
         self.office.records.delete(actor, record.kind, record.id)

@@ -191,6 +191,16 @@ def test_a_quiet_poll_is_one_request_and_writes_no_record(filled):
     assert before == [filled.record(filled.numbers[kind], kind).version for kind in Kind]
 
 
+def test_a_bulk_change_arrives_with_one_poll(filled):
+    """More appointments than an answer holds, changed at several moments: halves of halves."""
+    times = {"start_dt": f"{DAY} 09:00:00", "end_dt": f"{DAY} 10:00:00"}
+    for _ in range(5):
+        filled.pass_time(seconds=20)
+        filled.control.add_many("calendar", [{"data": {"description": "C", **times}} for _ in range(300)])
+    filled.mirror.turn()
+    assert 1 + 5 * 300 == len(filled.values(Kind.APPOINTMENTS))
+
+
 def test_a_flag_given_or_taken_in_the_crm_arrives(filled):
     """Whether it raises the address's stamp or not (rule 18)."""
     number = filled.numbers[Kind.CONTACTS]

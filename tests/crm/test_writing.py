@@ -14,6 +14,7 @@ from radicale_onoffice.core.policy import OnContactDelete, OnTaskDelete, Policy
 from tests.crm.desks import ANNA, CHANGES, COLUMNS, NUMBERS, PHONE, START, TABLES, VALUES, entry, numbers, of_kind, shown
 
 KINDS = list(Kind)
+STAMPS = {"modified", "modified_day", "Kommentar"}
 CRM = Actor(identity=ANNA, face=Face.CRM)
 
 
@@ -39,7 +40,7 @@ def test_a_new_contact_has_its_numbers_and_the_flag_of_its_user(desk):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_what_changed_is_sent(desk, kind):
-    """Rule 81; one request reads, one writes and reads back."""
+    """Rule 81; one request looks, writes and reads back."""
     at = desk()
     record = at.add(kind)
     before = at.row(record)
@@ -48,9 +49,9 @@ def test_only_what_changed_is_sent(desk, kind):
     counters = at.control.counters()
     *_, column, value = COLUMNS[kind]
     after = at.row(record)
-    assert (2, 1, value) == (counters["requests"], counters["actions"][f"modify {TABLES[kind]}"], str(after[column]))
+    assert (1, 1, value) == (counters["requests"], counters["actions"][f"modify {TABLES[kind]}"], str(after[column]))
     differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
-    assert {column} >= differing - {"modified", "modified_day", "Kommentar"}
+    assert {column} >= differing - STAMPS
     assert ([], 2) == (at.errands(), changed.version)
 
 
@@ -129,17 +130,18 @@ def test_what_changed_in_onoffice_meanwhile_is_merged(desk, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_device_that_insists_on_its_version_is_told_of_the_change(desk, kind):
-    """If-Match: the newer state is here afterwards, and nothing was written over it."""
+    """If-Match: the newer state is here afterwards, and onOffice has what it had."""
     at = desk()
     record = at.add(kind)
     columns, fields = THEIRS[kind]
     at.control.edit(TABLES[kind], at.number(record), **columns)
-    before = at.row(record)
+    before = {name: value for name, value in at.row(record).items() if name not in STAMPS}
     with pytest.raises(Conflict):
         at.office.records.delete(PHONE, kind, record.id, expect=record.version) if kind is Kind.APPOINTMENTS else at.office.crm.update(
             PHONE, record, replace(record.value, **CHANGES[kind])
         )
-    assert (before, replace(record.value, **fields)) == (at.row(record), at.stored(record).value)
+    assert before == {name: value for name, value in at.row(record).items() if name not in STAMPS}
+    assert replace(record.value, **fields) == at.stored(record).value
 
 
 def test_a_record_that_is_gone_is_dropped(desk):

@@ -323,7 +323,7 @@ def read(account: Account, call: Call) -> Result:
     rows = [row for row in rows if visible(account, row[1], call.user)]
     most = min(500, filters.limit(account, parameters, int(account.switches["calendar_default_limit"])))
     records = [record(number, "calendar", old_elements(account, number, data, call, times)) for number, data, times in rows[:most]]
-    return Result(records=records, total=len(rows))
+    return Result(records=records, total=len(rows) if account.switches["calendar_counts"] == "all" else len(records))
 
 
 def fetch(account: Account, user: int, where: filters.Sql) -> list[tuple[int, Row]]:
@@ -355,6 +355,8 @@ def in_window(account: Account, call: Call):
         if account.switches["old_read_series"] == "once":
             times = times[:1]
         rows += [(number, data, one if account.switches["old_read_series"] == "occurrences" else None) for one in times]
+    if account.switches["calendar_order"] == "id":
+        return rows
     return sorted(rows, key=lambda row: (row[2][0] if row[2] else row[1]["start_dt"], row[0]))
 
 

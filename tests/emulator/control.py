@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from . import appointments, entries, relations, tasks
-from .account import Account, Row
+from .account import Account, Row, system_clock
 from .switches import Value
 
 if TYPE_CHECKING:
@@ -191,7 +191,10 @@ class Control:
     # ---------------------------------------------------------------- clock
 
     def set_clock(self, moment: str) -> None:
-        """The clock stands at this time (ISO 8601; without an offset UTC)."""
+        """The clock stands at this time (ISO 8601; without an offset UTC); "" lets it go again, as the machine's."""
+        if not moment:
+            self._account.clock = system_clock
+            return
         read = datetime.fromisoformat(moment)
         fixed = read if read.tzinfo else read.replace(tzinfo=UTC)
         self._account.clock = lambda: fixed

@@ -73,6 +73,8 @@ SWITCHES = (
     Switch("old_window_tests", "occurrences", ("occurrences", "anchor"), "S", "6.2", "what of a series is compared with the window"),
     Switch("users_need_window", True, YES_NO, "D", "6.2", "users and groups count only with datestart and dateend"),
     Switch("calendar_default_limit", 500, (), "S", "6.2", "rows of the old read without listlimit"),
+    Switch("calendar_order", "start", ("start", "id"), "S", "6.2", "the order of the old read's rows"),
+    Switch("calendar_counts", "all", ("all", "rows"), "L all", "2", "cntabsolute of the old read: all that match, or the rows of the answer"),
     Switch("status_in_old_read", True, YES_NO, "D (missing in one sample)", "6.2", "the old read shows status"),
     Switch("delete_appointment", "gone", ("gone", "cancelled"), "S", "6.5", "delete removes the row, or cancels it"),
     Switch("subscribers_on_modify", "replace", ("replace", "add"), "S", "13.5", "subscribers of a modify"),

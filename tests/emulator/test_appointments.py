@@ -307,7 +307,18 @@ def test_at_most_500_and_no_paging(wire, control):
     assert (500, 510) == (len(found["records"]), found["meta"]["cntabsolute"])
     assert 1 == len(wire.records("read", "calendar", window("2026-05-04", "2026-05-04", listlimit=1)))
     control.set_switch("calendar_default_limit", 20)
-    assert 20 == len(wire.records("read", "calendar", window("2026-05-04", "2026-05-04")))
+    control.set_switch("calendar_counts", "rows")
+    found = wire("read", "calendar", window("2026-05-04", "2026-05-04"))["data"]
+    assert (20, 20) == (len(found["records"]), found["meta"]["cntabsolute"])
+
+
+@pytest.mark.parametrize(("order", "days"), [("start", ["2026-05-04", "2026-05-05"]), ("id", ["2026-05-05", "2026-05-04"])])
+def test_the_order_of_a_window(wire, control, order, days):
+    """By start, or as they were made; not documented."""
+    control.set_switch("calendar_order", order)
+    for day in ("2026-05-05", "2026-05-04"):
+        control.add("calendar", {"start_dt": f"{day} 09:00:00", "end_dt": f"{day} 10:00:00"})
+    assert days == [row["elements"]["start_dt"][:10] for row in wire.records("read", "calendar", window("2026-05-04", "2026-05-05"))]
 
 
 @pytest.mark.parametrize(("way", "left"), [("gone", 0), ("cancelled", 1)])

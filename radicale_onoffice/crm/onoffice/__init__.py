@@ -20,19 +20,18 @@ slots, pictures, reminders of tasks, who took a task off a device, and fields th
 here after the tenant's change number at the time of asking, and what has an errand on its way, is not touched but read again: an older row
 must not undo a device's write.
 
-**Writing** (to be built on this: ports.Crm over ``rows``). onOffice first, then the store; no transaction is open while HTTP runs.
+**Writing** (``writing``: ports.Crm over ``rows``). onOffice first, then the store; no transaction is open while HTTP runs.
 
 1. ``rows.modify(crm_id, record.value, value, account)``: no actions → what changed is ours alone; nothing is asked, nothing is sent.
-2. One request reads the record (``rows.reads``). Gone → ``Records.drop``, NotFound. Another digest than the link's → ``Records.adopt`` and Conflict:
-   ``Records.put`` merges by field and tries again. So only fields that the device changed are ever sent, and over a row that we have seen.
-3. An errand in state SENT is committed before anything that may not be repeated is sent: a create, an added number. It outlives a kill.
-4. One request writes *and* reads back: ``[*actions, *rows.reads(…)]``; results come in order. A refusal among the actions: what was read
-   behind it is adopted (an earlier action may have been done), the errand is dropped, RefusedByOnOffice carries onOffice's words.
-   A create needs its id first, so ``after_create`` and the reading are a second request.
-5. ``Held(rows.load(kind, row, account, value, ours=ids of entries that onOffice did not have), mirror.link_of(kind, row))`` goes back to ``Records``,
+2. An errand in state SENT is committed before anything is sent. It outlives a kill.
+3. One request looks, writes and reads back: ``[*reads, *actions, *reads]``; results come in order. What was read first is not what the store
+   has → what was written over is put back, ``Records.adopt`` and Conflict: ``Records.put`` merges by field and tries again. Where putting
+   back would not restore what was there, step 3 is two requests: a look, then ``[*actions, *reads]``. So only fields that the device changed
+   are ever sent, and what somebody else changed stands. A refusal among the actions: what was read behind it is adopted (an earlier action
+   may have been done), the errand is dropped, RefusedByOnOffice carries onOffice's words. A create needs its id first for ``after_create``,
+   so that is a second request.
+4. ``Held(rows.load(kind, row, account, value, ours=ids of entries that onOffice did not have), mirror.link_of(kind, row))`` goes back to ``Records``,
    whose commit saves record, history, link and the end of the errand together.
-
-Steps 2 and 4 are two round trips. ``[*reads, *actions, *reads]`` would be one, and would notice a conflict after having overwritten it.
 
 **Unknown outcome** (OutcomeUnknown, or a SENT errand found at start). Read back, never repeat: a change is done if ``rows.modify(id, what is there
 now, after)`` is empty, and not done if what is there equals ``before``; a create is looked for among the records that changed since the errand

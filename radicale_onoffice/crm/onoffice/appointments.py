@@ -28,6 +28,7 @@ from radicale_onoffice.crm.onoffice.fields import (
     clock_of,
     day_of,
     ids_of,
+    is_plain,
     minutes_of,
     moment_of,
     parameters,
@@ -226,7 +227,7 @@ TABLE: tuple[Row[Appointment], ...] = (
     text("note", "note"),
     Row(fields=("type",), keys=("art",), load=_load_type, dump=_dump_type),
     Row(fields=("status",), keys=("status", "abgesagt"), load=_load_status, dump=lambda value, _: {"status": STATUSES[value.status]}),
-    Row(fields=("start", "end"), keys=("start_dt", "end_dt", "ganztags"), load=_load_when, dump=_dump_times),
+    Row(fields=("start", "end"), keys=("start_dt", "end_dt", "ganztags"), load=_load_when, dump=_dump_times, plain=True),
     Row(
         fields=("recurrence",), keys=SERIES_KEYS, load=lambda _elements, _account: {}, dump=_dump_series, together=True
     ),  # read with the start
@@ -270,6 +271,7 @@ TABLE: tuple[Row[Appointment], ...] = (
         keys=("private",),
         load=lambda elements, _: {"private": truth(elements["private"])},
         dump=lambda value, _: {"private": value.private},
+        plain=True,
     ),
     Row(
         fields=("reminder",),
@@ -323,6 +325,12 @@ def modify(record_id: str, before: Appointment, after: Appointment, account: Acc
     return [Action(verb=Verb.MODIFY, resource=RESOURCE, id=record_id, parameters=_arranged(wanted, account), repeatable=True)]
 
 
+def can_be_put_back(before: Appointment, after: Appointment, account: Account) -> bool:
+    """True if the change is text and time of a single appointment: a series, a place, people and links are more than is read of them."""
+    is_single = before.recurrence is None and after.recurrence is None
+    return is_single and is_plain(TABLE, before, after, account)
+
+
 def remove(record_id: str, _account: Account) -> list[Action]:
     """Delete it; the resource is ``calendar`` here, too, whatever the documentation's heading says."""
     return [Action(verb=Verb.DELETE, resource=RESOURCE, id=record_id, repeatable=True)]
@@ -352,12 +360,15 @@ def read_place(record_id: str) -> Action:
     return Action(verb=Verb.GET, resource="appointmentList", id=record_id, parameters={"data": ["id", "location"]})
 
 
-def read_window(first: date, last: date, *, only_series: bool = False) -> Action:
-    """Everybody's appointments in a period, cancelled ones too; no paging: 500 rows mean that the period has to be halved."""
+def read_window(first: date, last: date, *, only_series: bool = False, since: str = "", until: str = "") -> Action:
+    """Everybody's appointments in a period of days, cancelled ones too, or those of them that start since and before a wall time.
+
+    There is no paging: 500 rows mean that there may be more, and the answer's total how many.
+    """
     wanted: dict[str, Any] = {"datestart": first.isoformat(), "dateend": last.isoformat(), "allusers": True, "showcancelled": True}
-    if only_series:
-        wanted["filter"] = {"rp_flag": [{"op": "=", "val": 1}]}
-    return Action(verb=Verb.READ, resource=RESOURCE, parameters=wanted)
+    starts = [{"op": operator, "val": moment} for operator, moment in ((">=", since), ("<", until)) if moment]
+    kept = ({"rp_flag": [{"op": "=", "val": 1}]} if only_series else {}) | ({"start_dt": starts} if starts else {})
+    return Action(verb=Verb.READ, resource=RESOURCE, parameters=wanted | ({"filter": kept} if kept else {}))
 
 
 def read_changed(since: datetime, until: datetime | None = None) -> Action:
@@ -366,6 +377,17 @@ def read_changed(since: datetime, until: datetime | None = None) -> Action:
     if until is not None:
         wanted["modifiedend"] = wall(until, ZoneInfo("UTC"))
     return Action(verb=Verb.READ, resource=RESOURCE, parameters=wanted)
+
+
+def start_of(record: Record) -> str:
+    """The start as onOffice gave it, whose order is that of time."""
+    return text_of(record.elements.get("start_dt"))
+
+
+def began_before(record: Record, day: date) -> bool:
+    """True for a series whose first day is before that day."""
+    first = day_of(record.elements.get("rp_beginn_datum"))
+    return truth(record.elements.get("rp_flag")) and first is not None and first < day
 
 
 def stamp(record: Record) -> str:

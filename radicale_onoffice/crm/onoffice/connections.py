@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from radicale_onoffice.core.model import Tenant
+from radicale_onoffice.core.model import Kind, Tenant
 from radicale_onoffice.core.ports import Store
 from radicale_onoffice.crm.onoffice import identity, survey, tenants
 from radicale_onoffice.crm.onoffice.account import Account
@@ -43,6 +43,20 @@ class Connection:
         self._account: Account | None = None
         self._token = ""  # that the account was surveyed with
         self._surveyed: datetime | None = None
+        self._numbers: dict[Kind, int] = {}
+
+    def now(self) -> datetime:
+        """The time here."""
+        return self._clock()
+
+    def note_number(self, kind: Kind, crm_id: str) -> None:
+        """Remember the number of a record that was just made."""
+        if crm_id.isascii() and crm_id.isdigit():
+            self._numbers[kind] = max(self._numbers.get(kind, 0), int(crm_id))
+
+    def last_number(self, kind: Kind) -> int:
+        """The highest number that was made from here; 0 if there is none yet."""
+        return self._numbers.get(kind, 0)
 
     @property
     def deadline(self) -> float | None:

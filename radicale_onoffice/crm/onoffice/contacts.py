@@ -21,6 +21,7 @@ from radicale_onoffice.crm.onoffice.fields import (
     Parameters,
     Row,
     asked_keys,
+    is_plain,
     link_changes,
     parameters,
     text,
@@ -273,6 +274,11 @@ def modify(record_id: str, before: Contact, after: Contact, account: Account) ->
     changed = parameters(TABLE, KIND, before, after, account)
     calls = _calls(changed, operations(before.entries, after.entries), account)
     return [*(_modify(record_id, call) for call in calls), *_flags(record_id, before.sync_users, after.sync_users, account)]
+
+
+def can_be_put_back(before: Contact, after: Contact, account: Account) -> bool:
+    """True if the change is no more than fields and Sync flags: a number that was added twice could not be taken away again (code 87)."""
+    return is_plain(TABLE, before, after, account) and not operations(before.entries, after.entries)
 
 
 def remove(record_id: str, _account: Account) -> list[Action]:

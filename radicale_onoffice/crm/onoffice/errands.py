@@ -39,10 +39,10 @@ class Errands:
 
     # ------------------------------------------------------------- the books
 
-    def note(self, errand: Errand) -> Errand:
-        """Commit that this is going to be sent now."""
+    def note(self, errand: Errand, *, lasting: bool = True) -> Errand:
+        """Commit that this is going to be sent now; without ``lasting`` not waiting for the disk, so that only a power failure forgets it."""
         errand = replace(errand, state=ErrandState.SENT, at=self._clock())
-        with self._store.writing() as tx:
+        with self._store.writing(lasting=lasting) as tx:
             if errand.number:
                 tx.save_errand(errand)
                 return errand

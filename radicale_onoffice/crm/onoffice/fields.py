@@ -38,6 +38,7 @@ class Row(Generic[V]):
     """One line of a table. ``dump`` None means that onOffice takes it from nobody, for the reason beside it.
 
     ``relations`` are links that stand in no field and are asked for apart: their answers come among the elements, under these names.
+    ``plain`` is true of what is one value and nothing else: what was read of it can be written back, and all is as it was.
     """
 
     fields: tuple[str, ...]
@@ -46,6 +47,7 @@ class Row(Generic[V]):
     dump: Callable[[V, Account], Parameters] | None
     together: bool = False
     relations: tuple[str, ...] = ()
+    plain: bool = False
     reason: str = ""
 
 
@@ -70,6 +72,11 @@ def parameters(table: Iterable[Row[V]], kind: Kind, before: V | None, after: V, 
         differing = {key: value for key, value in now.items() if was.get(key) != value and (before is not None or value not in NOTHING)}
         wanted |= now if differing and row.together else differing
     return {key: value for key, value in wanted.items() if not account.drops(kind, key)}
+
+
+def is_plain(table: Iterable[Row[V]], before: V, after: V, account: Account) -> bool:
+    """True if the fields that differ are all plain."""
+    return all(row.plain or row.dump is None or row.dump(before, account) == row.dump(after, account) for row in table)
 
 
 def link_changes(relation: str, record_id: str, before: Iterable[str], after: Iterable[str], *, is_parent: bool = True) -> list[Action]:
@@ -194,6 +201,7 @@ def text(field: str, key: str) -> Row[Any]:
         keys=(key,),
         load=lambda elements, _: {field: text_of(elements[key])},
         dump=lambda value, _: {key: getattr(value, field)},
+        plain=True,
     )
 
 
@@ -204,4 +212,5 @@ def whole_day(field: str, key: str) -> Row[Any]:
         keys=(key,),
         load=lambda elements, _: {field: day_of(elements[key])},
         dump=lambda value, _: {key: found.isoformat() if (found := getattr(value, field)) else ""},
+        plain=True,
     )

@@ -6,6 +6,7 @@ are more exact than a day: they are asked for from the earlier of both readings 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,9 @@ from radicale_onoffice.crm.onoffice.client import Client
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Verb, identifier
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
+logger = logging.getLogger(__name__)
 OVERLAP = timedelta(minutes=5)  # clocks differ, and a change may become visible a little later
+SECOND = timedelta(seconds=1)  # the precision of stamps
 NO_LOG = frozenset({156, 170, 23, 25})  # the API user is no administrator
 WITNESSES = 3  # appointments that are asked for, to see that any can be seen: the newest ones
 ANY_ROW: Mapping[Kind, str] = {Kind.CONTACTS: "Name", Kind.TASKS: "Betreff"}  # key of the kinds that can be asked for any row
@@ -77,7 +80,7 @@ def ask_changes(
     told = {kind: earliest(moment, account) for kind, moment in since.items()}
     wanted: list[Action] = [
         appointments.read_changed(since[Kind.APPOINTMENTS] - OVERLAP),
-        tasks.read_range(1, 10**9, account, since=told[Kind.TASKS][:10]),
+        tasks.read_range(1, tasks.LAST_NUMBER, account, since=told[Kind.TASKS][:10]),
         contacts.read_page(account, 0, since=told[Kind.CONTACTS]),
         *([walks.ask_flags(account)] if account.people else []),
     ]
@@ -87,14 +90,19 @@ def ask_changes(
     asked = len(wanted) + len(log) + len(witnesses)
     meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
     changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {}, also=results[asked:])
-    changes.records[Kind.APPOINTMENTS] = _appointments(client, meetings, since[Kind.APPOINTMENTS] - OVERLAP)
-    changes.records[Kind.TASKS] = _tasks(client, account, work, told[Kind.TASKS][:10])
-    changes.records[Kind.CONTACTS] = walks.flagged(_contacts(client, account, people, told[Kind.CONTACTS]), changes.flags)
+    changes.records[Kind.APPOINTMENTS] = _once(_appointments(client, meetings, since[Kind.APPOINTMENTS] - OVERLAP))
+    changes.records[Kind.TASKS] = _once(_tasks(client, account, work, told[Kind.TASKS][:10]))
+    changes.records[Kind.CONTACTS] = walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
     _read_log(changes, results[len(wanted) : len(wanted) + len(log)])
     shown = zip(witnesses, results[len(wanted) + len(log) : asked], strict=True)
     changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
     changes.seen |= {kind for kind, records in changes.records.items() if records}
     return changes
+
+
+def _once(found: Sequence[Record]) -> list[Record]:
+    """Each record once, as it came last: halves share the moment at which they meet, and pages shift while somebody writes."""
+    return list({record.id: record for record in found}.values())
 
 
 def _contacts(client: Client, account: Account, first: Answer, since: str) -> list[Record]:
@@ -114,16 +122,20 @@ def _tasks(client: Client, account: Account, first: Answer, since: str) -> list[
     return rows.with_links(Kind.TASKS, first.rows, walks.ask(client, rows.ask_all_links(Kind.TASKS, ids))) if ids else []
 
 
-def _appointments(client: Client, first: Answer, since: datetime) -> list[Record]:
-    """There is no paging: the answer is asked for in halves of its time, and the newest half is open-ended."""
+def _appointments(client: Client, first: Answer, since: datetime, until: datetime | None = None) -> list[Record]:
+    """There is no paging: a full answer is asked for in two parts of its time, down to one second, and the newest part is open-ended."""
     if len(first.rows) < MAX_ROWS:
         return list(first.rows)
+    since = since.replace(microsecond=0)
+    if since == until:
+        logger.error("more than %d appointments changed at %s; the next sweep finds those that did not come", MAX_ROWS - 1, since)
+        return list(first.rows)
     stamps = sorted(filter(None, map(appointments.changed_at, first.rows)))
-    middle = stamps[len(stamps) // 2] if stamps else since
-    if middle <= since:
-        return list(first.rows)  # all of one second: the sweep finds what is missing
-    older, newer = walks.ask(client, [appointments.read_changed(since, middle), appointments.read_changed(middle)])
-    return [*older.rows, *_appointments(client, newer, middle)]
+    later = [stamp for stamp in stamps if stamp > since] or [since + SECOND]
+    middle = max(later[0], stamps[len(stamps) // 2]) if stamps else later[0]
+    middle = min(middle, until) if until is not None else middle
+    older, newer = walks.ask(client, [appointments.read_changed(since, middle - SECOND), appointments.read_changed(middle, until)])
+    return [*_appointments(client, older, since, middle - SECOND), *_appointments(client, newer, middle, until)]
 
 
 def _read_log(changes: Changes, results: Sequence[Answer | Refusal]) -> None:

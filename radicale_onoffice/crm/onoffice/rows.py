@@ -71,6 +71,11 @@ def with_links(kind: Kind, records: Sequence[Record], answers: Sequence[Answer])
     ]
 
 
+def unlinked(kind: Kind, record: Record) -> Record:
+    """The record with no links among its elements."""
+    return with_links(kind, [record], [Answer()] * len(LINKS[kind]))[0]
+
+
 def demanded(actions: Sequence[Action], results: Sequence[Answer | Refusal]) -> list[Answer]:
     """The answers; raises the first refusal as the core's error."""
     answers = []
@@ -116,6 +121,17 @@ def modify(record_id: str, before: Value, after: Value, account: Account) -> lis
     assert isinstance(before, Task)
     assert isinstance(after, Task)
     return tasks.modify(record_id, before, after, account)
+
+
+def can_be_put_back(before: Value, after: Value, account: Account) -> bool:
+    """True if writing what differs, and then writing back what was read before, leaves a record as it was."""
+    if isinstance(before, Contact) and isinstance(after, Contact):
+        return contacts.can_be_put_back(before, after, account)
+    if isinstance(before, Appointment) and isinstance(after, Appointment):
+        return appointments.can_be_put_back(before, after, account)
+    assert isinstance(before, Task)
+    assert isinstance(after, Task)
+    return tasks.can_be_put_back(before, after, account)
 
 
 def remove(kind: Kind, record_id: str, account: Account) -> list[Action]:

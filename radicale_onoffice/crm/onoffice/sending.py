@@ -1,9 +1,12 @@
 """One write to onOffice as HTTP calls, each followed by reading back what onOffice holds now; knows nothing of the store.
 
-A change and its reading back are one request; a new record needs its id first, so it takes two. Whatever happens, the caller is told one of:
+A change and its reading back are one request, with a look at what was there before if that is wished. What is said of a new record after it
+was made, and the reading by its id, are a second request; without the former the newest records are read along, and it is among them.
+Whatever happens, the caller is told one of:
 
 ===============  =====================================================================================================
 a value          done, and this is what onOffice made of it
+Overtaken        done, or refused, on top of what somebody else had changed: ``found`` stood there before, ``row`` stands there now
 NotTaken         refused, wholly or in part: ``row`` is what onOffice holds now, ``error`` what the device is to be told
 Made             a new record is there under this id, and perhaps something is missing in it
 OutcomeUnknown   done, or not, or in part
@@ -15,21 +18,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 
 from radicale_onoffice.core import rules
 from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
-from radicale_onoffice.core.model import Contact, Kind, Value
-from radicale_onoffice.crm.onoffice import rows
+from radicale_onoffice.core.model import Appointment, Contact, Kind, Task, Value
+from radicale_onoffice.crm.onoffice import appointments, rows, tasks
 from radicale_onoffice.crm.onoffice.client import DOWN, OutcomeUnknown, RefusedByOnOffice, error_of
 from radicale_onoffice.crm.onoffice.codes import Fault
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.fields import Unreadable
-from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, Action, Refusal
+from radicale_onoffice.crm.onoffice.protocol import MAX_ACTIONS, Action, Answer, Refusal
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER = 30  # seconds
+OVERLAP = timedelta(minutes=5)  # clocks differ
 WITNESSES = 5  # other records that are asked for when one is missing
 
 
@@ -39,6 +44,14 @@ class NotTaken(Exception):
     def __init__(self, row: Record | None, error: OfficeError):
         super().__init__(str(error))
         self.row, self.error = row, error
+
+
+class Overtaken(Exception):
+    """A record was not what it was thought to be when it was written; ``found`` None: onOffice shows none."""
+
+    def __init__(self, found: Record | None, row: Record | None):
+        super().__init__("The record had changed in onOffice.")
+        self.found, self.row = found, row
 
 
 class Made(Exception):
@@ -88,10 +101,15 @@ def entry_ids(value: Value) -> frozenset[int]:
 # -------------------------------------------------------------------- writes
 
 
-def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after: Value) -> Taken:
-    """Turn one value into another. Raises NotTaken, OutcomeUnknown, UpstreamDown, and Refused for what cannot be said to onOffice."""
-    account = connection.account()
-    row, refused = _perform(connection, kind, crm_id, rows.modify(crm_id, before, after, account))
+def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after: Value, *, look: bool = False) -> Taken:
+    """Turn one value into another. Raises NotTaken, OutcomeUnknown, UpstreamDown, and Refused for what cannot be said to onOffice.
+
+    With ``look`` the same request reads the record first. Raises Overtaken if that was not ``before``.
+    """
+    actions = rows.modify(crm_id, before, after, connection.account())
+    found, row, refused = _perform(connection, kind, crm_id, actions, look=look)
+    if look and (found is None or load(kind, found, connection, before) != before):
+        raise Overtaken(found, row)
     if refused:
         raise NotTaken(row, _error_of(refused[0], is_there=row is not None))
     if row is None:
@@ -103,25 +121,48 @@ def make(connection: Connection, kind: Kind, value: Value) -> Taken:
     """Make a record. Raises Made, OutcomeUnknown, UpstreamDown, Refused."""
     account = connection.account()
     action = rows.create(value, account)
-    rows.after_create("0", value, account)  # what cannot be said is refused before anything is made
-    (result,) = connection.call([action])
+    is_whole = not rows.after_create("0", value, account)  # what cannot be said is refused before anything is made
+    newest = _read_newest(connection, value) if is_whole else []
+    result, *shown = connection.call([action, *newest])
     if isinstance(result, Refusal):
         raise _error_of((action, result), is_there=True)
     if not result.new_id:
         raise OutcomeUnknown("onOffice made a record and did not say which.", RETRY_AFTER)
+    connection.note_number(kind, result.new_id)
+    rows_shown = (row for answer in shown if isinstance(answer, Answer) for row in answer.rows)
+    row = next((row for row in rows_shown if row.id == result.new_id), None)
+    if row is not None:
+        row = rows.unlinked(kind, row)
+        return Taken(row, load(kind, row, connection, value, entry_ids(value)))
     return finish(connection, kind, result.new_id, value, rows.after_create(result.new_id, value, account))
+
+
+def _read_newest(connection: Connection, value: Value) -> list[Action]:
+    """What shows a record that is just being made: the newest changes, or tasks behind the last one made from here that are linked to nothing."""
+    if isinstance(value, Appointment):
+        return [appointments.read_changed(connection.now() - OVERLAP)]
+    number = connection.last_number(Kind.TASKS)
+    if not isinstance(value, Task) or not number or value.addresses or value.estate or value.project:
+        return []
+    return [tasks.read_range(number + 1, tasks.LAST_NUMBER, connection.account())]
 
 
 def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action]) -> Taken:
     """Say what a create could not say, and read back. Raises Made."""
     try:
-        row, refused = _perform(connection, kind, crm_id, actions)
+        _, row, refused = _perform(connection, kind, crm_id, actions)
         if row is None:
             raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", RETRY_AFTER)
         told = "; ".join(dict.fromkeys(str(refusal) for _, refusal in refused))
         return Taken(row, load(kind, row, connection, value, entry_ids(value)), told)
     except UpstreamDown as error:
         raise Made(crm_id, error) from error
+
+
+def restored(before: Value, after: Value, found: Value, now: Value) -> Value:
+    """``now`` with the fields that a change from ``before`` to ``after`` touched as they were ``found``; numbers it has not touched."""
+    names = [one.name for one in fields(before) if one.name != "entries" and getattr(before, one.name) != getattr(after, one.name)]
+    return replace(now, **{name: getattr(found, name) for name in names})
 
 
 def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
@@ -133,28 +174,37 @@ def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
 
 
 def _perform(
-    connection: Connection, kind: Kind, crm_id: str, actions: Sequence[Action]
-) -> tuple[Record | None, list[tuple[Action, Refusal]]]:
-    """Do these, and read the record back with the last of them; more than one request only if there are very many."""
+    connection: Connection, kind: Kind, crm_id: str, actions: Sequence[Action], *, look: bool = False
+) -> tuple[Record | None, Record | None, list[tuple[Action, Refusal]]]:
+    """What was there, if there is to be a look, then do these, and what is there with the last of them; one request unless there are many."""
     reading = rows.reads(kind, crm_id, connection.account())
-    room = MAX_ACTIONS - len(reading)
+    ahead = reading if look else []
+    found: Record | None = None
+    room = MAX_ACTIONS - len(reading) - len(ahead)
     chunks = [actions[start : start + room] for start in range(0, len(actions), room)] or [[]]
     refused: list[tuple[Action, Refusal]] = []
     for number, chunk in enumerate(chunks):
         is_last = number == len(chunks) - 1
         try:
-            results = connection.call([*chunk, *(reading if is_last else ())])
+            results = connection.call([*ahead, *chunk, *(reading if is_last else ())])
         except OutcomeUnknown:
             raise
         except UpstreamDown as error:
             if number:  # the first ones are done
                 raise OutcomeUnknown(str(error), error.retry_after) from error
             raise
+        if ahead:
+            found, results, ahead = _whole(kind, crm_id, reading, results[: len(ahead)]), results[len(ahead) :], []
         refused += [(action, result) for action, result in zip(chunk, results, strict=False) if isinstance(result, Refusal)]
+    return found, _whole(kind, crm_id, reading, results[len(chunks[-1]) :]), refused
+
+
+def _whole(kind: Kind, crm_id: str, reading: Sequence[Action], results: Sequence[Answer | Refusal]) -> Record | None:
+    """A record as it was read around a write."""
     try:
-        return rows.whole(kind, crm_id, reading, results[len(chunks[-1]) :]), refused
+        return rows.whole(kind, crm_id, reading, results)
     except NotFound:
-        return None, refused
+        return None
     except OfficeError as error:
         raise OutcomeUnknown(f"What onOffice made of a write cannot be read: {error}", RETRY_AFTER) from error
 

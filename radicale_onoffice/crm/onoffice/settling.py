@@ -22,8 +22,6 @@ from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 LATE = timedelta(seconds=150)
-OVERLAP = timedelta(minutes=5)  # clocks differ
-LAST_NUMBER = 10**9
 # What a create says that may read otherwise: onOffice may set it itself, and entries are compared as numbers
 UNSURE = frozenset({"von", "Art", "Land", "location", "reminderTypes", "relatedAddressId", "relatedProjectIds", "responsibilityByGroup"})
 
@@ -93,13 +91,13 @@ def _timeless(value: Value | None) -> Value | None:
 
 def changed_since(connection: Connection, kind: Kind, moment: datetime) -> list[Record]:
     """All records of a kind that changed since; stamps whose zone is not documented are taken for the earlier one. Raises UpstreamDown."""
-    moment -= OVERLAP
+    moment -= sending.OVERLAP
     account = connection.account()
     told = min(fields.wall(moment, account.zone), moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     if kind is Kind.APPOINTMENTS:
         return list(_ask(connection, appointments.read_changed(moment)))
     if kind is Kind.TASKS:
-        return _tasks(connection, told[:10], 1, LAST_NUMBER)
+        return _tasks(connection, told[:10], 1, tasks.LAST_NUMBER)
     found: list[Record] = []
     while True:
         page = _ask(connection, contacts.read_page(account, len(found), since=told))

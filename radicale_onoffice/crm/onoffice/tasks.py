@@ -26,6 +26,7 @@ from radicale_onoffice.crm.onoffice.fields import (
     at_wall,
     day_of,
     ids_of,
+    is_plain,
     link_changes,
     moment_of,
     parameters,
@@ -54,6 +55,7 @@ LABELS: Mapping[str, TaskStatus] = {
     "geprüft": TaskStatus.CHECKED,
     "klärungsbedarf": TaskStatus.NEEDS_CLARIFICATION,
 }
+LAST_NUMBER = 10**9  # beyond any
 WORKING_DAY = 8 * 60  # minutes of an effort of one "Tag"; how onOffice counts it is not documented
 UNITS: Mapping[str, int] = {"minuten": 1, "stunden": 60, "tage": WORKING_DAY}
 
@@ -201,7 +203,7 @@ TABLE: tuple[Row[Task], ...] = (
         load=lambda elements, _: {"type": text_of(elements["Art"]).strip()},
         dump=lambda value, _: {"Art": as_number(value.type)},
     ),
-    Row(fields=("priority",), keys=("Prio",), load=_load_priority, dump=lambda value, _: {"Prio": value.priority}),
+    Row(fields=("priority",), keys=("Prio",), load=_load_priority, dump=lambda value, _: {"Prio": value.priority}, plain=True),
     Row(
         fields=("status", "done"),
         keys=("Status", "erledigt"),
@@ -209,7 +211,7 @@ TABLE: tuple[Row[Task], ...] = (
         dump=lambda value, _: {"Status": int(value.status), "erledigt": value.done},
         together=True,
     ),
-    Row(fields=("progress",), keys=("Stand",), load=_load_progress, dump=lambda value, _: {"Stand": value.progress}),
+    Row(fields=("progress",), keys=("Stand",), load=_load_progress, dump=lambda value, _: {"Stand": value.progress}, plain=True),
     Row(
         fields=("completed_at",),
         keys=("Austragsdatum",),
@@ -223,6 +225,7 @@ TABLE: tuple[Row[Task], ...] = (
         load=_load_deadline,
         dump=_dump_deadline,
         together=True,
+        plain=True,
     ),
     Row(
         fields=("deferred_until",),
@@ -230,12 +233,14 @@ TABLE: tuple[Row[Task], ...] = (
         load=lambda elements, account: {"deferred_until": _when(elements, "Beginnt_am", "Beginnt_um", account)},
         dump=_dump_deferred,
         together=True,
+        plain=True,
     ),
     Row(
         fields=("private",),
         keys=("Privat",),
         load=lambda elements, _: {"private": truth(elements["Privat"])},
         dump=lambda value, account: {"Privat": int(value.private)} if account.task_private_writable else {},
+        plain=True,
     ),
     text("public_description", "publicDescription"),
     Row(
@@ -313,6 +318,12 @@ def modify(record_id: str, before: Task, after: Task, account: Account) -> list[
     ]
 
 
+def can_be_put_back(before: Task, after: Task, account: Account) -> bool:
+    """True if the change starts nothing in onOffice (what is done, whose it is) and touches no link."""
+    links = (before.addresses, before.estate, before.project) == (after.addresses, after.estate, after.project)
+    return links and is_plain(TABLE, before, after, account)
+
+
 def remove(record_id: str, _account: Account) -> list[Action]:
     """Cancel and close it: no call deletes a task."""
     return _modify(record_id, {"Status": int(TaskStatus.CANCELLED), "erledigt": True})
@@ -344,7 +355,7 @@ def read_one(record_id: str, account: Account) -> Action:
 
 
 def read_range(first: int, last: int, account: Account, *, since: str = "") -> Action:
-    """Tasks with ids in a range, both ends included; there is no paging, so a range holds no more than one answer's rows.
+    """Tasks with ids in a range, both ends included; there is no paging, and of more than 500 only some come.
 
     With ``since`` only those changed since that date.
     """
@@ -352,14 +363,6 @@ def read_range(first: int, last: int, account: Account, *, since: str = "") -> A
     if since:
         wanted[STAMP] = [{"op": ">=", "val": since}]
     return Action(verb=Verb.READ, resource=RESOURCE, parameters={"data": _asked(account), "filter": wanted, "listlimit": MAX_ROWS})
-
-
-def read_beyond(number: int, *, since: str = "") -> Action:
-    """Whether there is any task with a higher number."""
-    wanted: dict[str, Any] = {"Nr": [{"op": ">", "val": number}]}
-    if since:
-        wanted[STAMP] = [{"op": ">=", "val": since}]
-    return Action(verb=Verb.READ, resource=RESOURCE, parameters={"data": ["Betreff"], "filter": wanted, "listlimit": 1})
 
 
 def stamp(record: Record) -> str:

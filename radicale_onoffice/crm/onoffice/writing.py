@@ -1,8 +1,22 @@
 """Write-through: a change goes to onOffice first, and what onOffice then holds comes back to be stored. Implements ``ports.Crm``.
 
-A change of a record: what is ours alone (slots, pictures, who took a task off a device) is not sent at all. Else the record is read; what
-somebody changed there meanwhile is adopted, and Conflict lets ``Records`` merge and try again. Then an errand is committed, and one request
-writes the fields that differ and reads back. A new record takes two requests, because reading back needs its id.
+A change of a record: what is ours alone (slots, pictures, who took a task off a device) is not sent at all. Else an errand is committed, and
+one request reads the record, writes the fields that differ, and reads back; onOffice carries its actions out in their order. Usually the
+first reading shows what we knew. If not, somebody changed the record since it was polled: a second request puts back the fields that were
+written over, what was found is adopted, and Conflict lets ``Records`` merge and try again, or tell a client that insisted on its version.
+So an edit in onOffice stands, and onOffice is as if nothing had been written; the errand says what is to be put back until it is.
+
+**Where the look comes first**, in a request of its own, because writing back what was read would not restore what was there
+(``rows.can_be_put_back``): numbers (one that stands twice cannot be taken away), status and completion (they set processes off), series,
+places, people, links, types, reminders, whose a task is; deletions; and a record that comes back after a deletion.
+
+The errand of a change in one request does not wait for the disk: it can be done twice, and after a power failure the device, which was told
+nothing, repeats it.
+
+What the one request costs: if its answer gets lost *and* somebody else changed the same field since the last poll, that edit was written over
+and nobody knows. Looking first has the same gap between its two requests, each time, with no reading to notice it by.
+
+A new contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
 
 What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
 looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice
@@ -12,26 +26,28 @@ is down a device is told to come again, or its change is kept and sent later (``
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 from zlib import crc32
 
-from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
 from radicale_onoffice.core.model import Actor, Kind, Record, Task, Value
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.crm.embedded import new_id
-from radicale_onoffice.crm.onoffice import sending, settling
+from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
-from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken
+from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
+Write = Callable[[Connection, Sequence[Errand]], Held]  # the errands are what is on its way of the same record
 LOCKS = 64  # a lock for all records with the same checksum
 
 
@@ -61,49 +77,50 @@ class OnOffice:
     def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held:
         """Make a record there. Raises Refused, UpstreamDown."""
         errand = self._errand(actor, kind, record_id, None, value)
-        return self._written(errand, actor.identity.user, lambda connection: self._create(connection, errand))
+        return self._written(errand, actor.identity.user, lambda connection, _: self._create(connection, errand))
 
     def update(self, actor: Actor, record: Record, value: Value) -> Held:
         """Change a record there. Raises Conflict, Refused, NotFound, UpstreamDown."""
         errand = self._errand(actor, record.kind, record.id, record.value, value)
-        return self._written(errand, record.id, lambda connection: self._update(connection, errand, record))
+        return self._written(errand, record.id, lambda connection, earlier: self._update(connection, errand, record, earlier))
 
     def delete(self, actor: Actor, record: Record) -> Held:
         """Take a record out: an address is archived and a task cancelled, because no call deletes them. Raises as ``update``."""
         errand = self._errand(actor, record.kind, record.id, record.value, None)
-        return self._written(errand, record.id, lambda connection: self._delete(connection, errand, record))
+        return self._written(errand, record.id, lambda connection, earlier: self._delete(connection, errand, record, earlier))
 
     def _errand(self, actor: Actor, kind: Kind, record_id: str, before: Value | None, after: Value | None) -> Errand:
         return Errand(actor=actor, kind=kind, record_id=record_id, before=before, after=after, state=ErrandState.SENT, at=self._clock())
 
     # --------------------------------------------------------------- any write
 
-    def _written(self, errand: Errand, lock: str, write: Callable[[Connection], Held]) -> Held:
+    def _written(self, errand: Errand, lock: str, write: Write) -> Held:
         """A write, one at a time of a record or of a user's new ones, and what is done about its refusal or an outage."""
         tenant = errand.actor.identity.tenant
         connection = self.connections.to(tenant)
         if connection is None:
             return Held(_final(errand))
         with self.alone(tenant, lock):
-            if any(is_queued(one) for one in self.errands.of(tenant, errand.record_id)):
+            earlier = self.errands.of(tenant, errand.record_id)
+            if any(is_queued(one) for one in earlier):
                 why = "Earlier changes of this record have not come to onOffice yet."
                 return self._later(errand, UpstreamDown(why, sending.RETRY_AFTER))
             try:
-                return self._with_newest_names(connection, write)
+                return self._with_newest_names(connection, lambda: write(connection, earlier))
             except OutcomeUnknown:
                 raise  # it has an errand, or was no write
             except UpstreamDown as error:
                 return self._later(errand, error)
 
-    def _with_newest_names(self, connection: Connection, write: Callable[[Connection], Held]) -> Held:
+    def _with_newest_names(self, connection: Connection, write: Callable[[], Held]) -> Held:
         """A name that is not found may have come, and a field gone, since onOffice was asked for its users, groups and fields."""
         try:
-            return write(connection)
+            return write()
         except Refused as error:
             is_theirs = isinstance(error, RefusedByOnOffice) and error.refusal.code not in UNKNOWN_FIELD
             if is_theirs or not connection.look_again():
                 raise
-            return write(connection)
+            return write()
 
     def _later(self, errand: Errand, error: UpstreamDown) -> Held:
         if self._policy.writes_during_outage is OnOutage.REFUSE:
@@ -124,36 +141,45 @@ class OnOffice:
 
     # ----------------------------------------------------------------- a change
 
-    def _update(self, connection: Connection, errand: Errand, record: Record) -> Held:
+    def _update(self, connection: Connection, errand: Errand, record: Record, earlier: Sequence[Errand]) -> Held:
         assert errand.after is not None
-        for one in self.errands.of(record.tenant, record.id):
+        for one in earlier:
             self.errands.settle(connection, one)
         link = self.errands.link(record.tenant, record.id)
         if link is None:
             return self._create(connection, replace(errand, before=None))
-        if not record.deleted and not self.errands.differs(connection, errand, link.crm_id):
-            return Held(self._as_private_as_there(_not_sent(errand), errand))
+        if not record.deleted:
+            if not self.errands.differs(connection, errand, link.crm_id):
+                return Held(self._as_private_as_there(_not_sent(errand), errand))
+            if rows.can_be_put_back(record.value, errand.after, connection.account()):
+                return self._changed(connection, self.errands.note(errand, lasting=False), record, link.crm_id, look=True)
         row = sending.read(connection, record.kind, link.crm_id)
-        if row is None:
+        if row is None and record.deleted:
             self.errands.demand_gone(connection, record, link.crm_id)
-            if record.deleted:
-                self.errands.reserve(errand, "")
-                return self._create(connection, replace(errand, before=None))
-            self.errands.drop(record)
-            raise NotFound(f"onOffice has no record {record.id!r} any more.")
+            self.errands.reserve(errand, "")
+            return self._create(connection, replace(errand, before=None))
+        if row is None:
+            self._gone(connection, record, link.crm_id)
         if record.deleted:
             errand = replace(errand, before=sending.load(record.kind, row, connection, record.value))
         else:
             self.errands.demand_unchanged(connection, record, row)
         return self._changed(connection, self.errands.note(errand), record, link.crm_id)
 
-    def _changed(self, connection: Connection, errand: Errand, record: Record, crm_id: str) -> Held:
+    def _gone(self, connection: Connection, record: Record, crm_id: str) -> NoReturn:
+        self.errands.demand_gone(connection, record, crm_id)
+        self.errands.drop(record)
+        raise NotFound(f"onOffice has no record {record.id!r} any more.")
+
+    def _changed(self, connection: Connection, errand: Errand, record: Record, crm_id: str, *, look: bool = False) -> Held:
         assert errand.before is not None
         assert errand.after is not None
         try:
-            taken = sending.change(connection, errand.kind, crm_id, errand.before, errand.after)
+            taken = sending.change(connection, errand.kind, crm_id, errand.before, errand.after, look=look)
             self._as_private_as_there(taken.value, errand)
             return _held(taken, errand)
+        except Overtaken as overtaken:
+            self._overtaken(connection, errand, record, crm_id, overtaken)
         except OutcomeUnknown as error:
             return self._found_out(connection, errand, error)
         except NotTaken as refused:
@@ -166,6 +192,38 @@ class OnOffice:
         except OfficeError:
             self.errands.forget(errand)
             raise
+
+    def _overtaken(self, connection: Connection, errand: Errand, record: Record, crm_id: str, overtaken: Overtaken) -> NoReturn:
+        """Put back what was written over, and adopt what was there: as if there had been a look first."""
+        found, row = overtaken.found, overtaken.row
+        if found is None or row is None:
+            self.errands.forget(errand)
+            self._gone(connection, record, crm_id)
+        theirs = sending.load(errand.kind, found, connection, record.value)
+        now = sending.load(errand.kind, row, connection, record.value)
+        assert errand.after is not None
+        back = replace(errand, before=now, after=sending.restored(record.value, errand.after, theirs, now))
+        if not self._put_back(connection, back, crm_id):
+            found, theirs = row, now
+        adopted = self.errands.adopt(record.tenant, record.kind, theirs, found, record.id)
+        raise Conflict(record.version, adopted.version)
+
+    def _put_back(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
+        """Write what somebody else had written; False if onOffice refuses. Raises UpstreamDown if it cannot be done now: it is queued then."""
+        assert errand.before is not None
+        assert errand.after is not None
+        is_back = True
+        if self.errands.differs(connection, errand, crm_id):
+            self.errands.save(replace(errand, state=ErrandState.WAITING))
+            try:
+                sending.change(connection, errand.kind, crm_id, errand.before, errand.after)
+            except NotTaken as refused:
+                if isinstance(refused.error, UpstreamDown):
+                    raise refused.error from refused
+                self.errands.report(errand, f"it was changed in onOffice, too, and that could not be put back: {refused.error}")
+                is_back = False
+        self.errands.forget(errand)
+        return is_back
 
     def _found_out(self, connection: Connection, errand: Errand, error: OutcomeUnknown) -> Held:
         """A write without an answer: done if it can be seen; else the errand stays, for whoever comes next."""
@@ -230,8 +288,8 @@ class OnOffice:
 
     # ---------------------------------------------------------------- a removal
 
-    def _delete(self, connection: Connection, errand: Errand, record: Record) -> Held:
-        for one in self.errands.of(record.tenant, record.id):
+    def _delete(self, connection: Connection, errand: Errand, record: Record, earlier: Sequence[Errand]) -> Held:
+        for one in earlier:
             if one.after is None:
                 errand = replace(errand, number=one.number)  # removing it twice leaves the same
             else:
