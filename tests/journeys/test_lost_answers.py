@@ -73,8 +73,9 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    return Database(tmp_path_factory.mktemp("office"))
+def database(tmp_path_factory, world, request):
+    socket = request.getfixturevalue("postgres_socket") if world.engine == "postgresql" else ""
+    return Database(tmp_path_factory.mktemp("office"), socket, world.crm)
 
 
 @pytest.fixture
