@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from radicale_onoffice import manual
+from tests.emulator import SECRET, TOKEN, Emulator
 
 PATIENCE = 60  # seconds that a server may take to answer on a busy machine
 
@@ -28,7 +29,7 @@ class Running:
     """A server in a directory of its own; its users have the password "secret"."""
 
     def __init__(self, directory: Path, database: str, users: tuple[str, ...] = ("anna",)):
-        self.directory, self.port = directory, free_port()
+        self.directory, self.users, self.port = directory, users, free_port()
         self.config = directory / "radicale.config"
         text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", database)
         self.config.write_text(text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = warning"))
@@ -37,6 +38,17 @@ class Running:
             self.command("user", "add", user, "--password-stdin", stdin="secret\n")
         self.process: subprocess.Popen[bytes] | None = None
         self.context: ssl.SSLContext | None = None
+
+    def connect(self, emulator: Emulator, url: str, poll_seconds: int = 60) -> None:
+        """Make onOffice, which this emulator plays under this URL, the CRM of our tenant; our users are in it."""
+        for user in self.users:
+            emulator.control.add_user(user)
+        config = self.config.read_text().replace("onoffice_crm = embedded", "onoffice_crm = onoffice")
+        self.config.write_text(config.replace("onoffice_poll_seconds = 60", f"onoffice_poll_seconds = {poll_seconds}"))
+        (self.directory / "token").write_text(TOKEN)
+        (self.directory / "secret").write_text(SECRET)
+        places = [word for what in ("token", "secret") for word in (f"--{what}-file", str(self.directory / what))]
+        self.command("tenant", "connect", "t", "--url", f"{url}/api/stable/api.php", *places)
 
     @property
     def url(self) -> str:

@@ -177,9 +177,7 @@ class Process:
             event.listen(store.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous = OFF").close())
         event.listen(store.engine, "commit", self._commit)
         self._connections = connect(store)
-        self.office = wiring.assemble(
-            store, policy=Policy(), default_tenant="t", clock=clock, hasher=hasher, connections=self._connections
-        )
+        self.office = wiring.assemble(store, policy=Policy(), default_tenant="t", clock=clock, hasher=hasher, connections=self._connections)
         self._ticks = itertools.count(step=1000)
         self.puller = self._puller()
         self._commits_left = 0
