@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
+import httpx
+
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.crm.onoffice import survey, tenants
 from radicale_onoffice.crm.onoffice.account import Account
@@ -21,6 +23,21 @@ GROUPS = ("sales",)  # which tests name without having a user in them
 HOST = "https://{}.example/api/stable/api.php"
 
 
+class Wire(httpx.BaseTransport):
+    """The emulator's transport; ``then`` happens once, between an answer of onOffice's and its arrival here."""
+
+    def __init__(self, emulator: Emulator):
+        self._inner = emulator.transport()
+        self.then: Callable[[], object] | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return response
+
+
 class Emulated:
     """Emulators by tenant, and our connections to them. The users and groups of our store exist over there, too."""
 
@@ -28,6 +45,7 @@ class Emulated:
         """``images``: the accounts that there are already (``images()``)."""
         self._clock, self._switches = clock, switches
         self.emulators = {tenant: Emulator(clock=clock, image=image) for tenant, image in (images or {}).items()}
+        self.wires: dict[str, Wire] = {}  # of the first process
         self.waited = 0.0
         self.connections = self.connect(store)
 
@@ -55,12 +73,17 @@ class Emulated:
         return Client(
             access.url,
             lambda: Credentials(token=TOKEN, secret=SECRET),
-            pool(Patience(), self.emulators[self._tenant(access)].transport()),
+            pool(Patience(), self._wire(self._tenant(access))),
             now=lambda: self._clock().timestamp(),
             monotonic=lambda: self.waited,
             sleep=self._sleep,
             chance=lambda: 0.5,
         )
+
+    def _wire(self, tenant: str) -> Wire:
+        wire = Wire(self.emulators[tenant])
+        self.wires.setdefault(tenant, wire)
+        return wire
 
     def _sleep(self, seconds: float) -> None:
         self.waited += seconds

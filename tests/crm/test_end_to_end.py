@@ -20,7 +20,7 @@ class Agency:
 
     def __init__(self, running: Running, emulator: Emulator, url: str):
         self.running, self.control = running, emulator.control
-        running.connect(emulator, url, poll_seconds=1)
+        running.connect(emulator, url, poll_seconds=1, by_command=True)
         self.number = self.control.add("address", {"Name": "Eins"}, sync=[self.control.user("anna")])
 
     def names(self) -> list[str]:
