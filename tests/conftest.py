@@ -40,6 +40,15 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("world", chosen, indirect=True, ids=str, scope="session")
 
 
+def pytest_collection_modifyitems(items):
+    """For workers: what takes long begins first and goes to any of them; a file's tests of one world stay together and share what they prepare."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        world = item.callspec.params.get("world", "") if hasattr(item, "callspec") else ""
+        group = item.nodeid if item.get_closest_marker("slow") else f"{item.path} {world}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def world(request):
     """CRM and engine of a test."""
