@@ -24,7 +24,7 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 from radicale_onoffice.stores.sql import open_store
 from tests.emulator import SECRET, TOKEN, Emulator
 
-PATIENCE = 60  # seconds that a server may take to answer on a busy machine
+PATIENCE = 180  # seconds that a server may take to answer on a busy machine
 
 
 def free_port() -> int:

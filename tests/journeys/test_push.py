@@ -13,7 +13,7 @@ from tests.eas.phone import E, Phone, pinged, sync_of
 
 AUTH = {"Authorization": "Basic " + base64.b64encode(b"anna:secret").decode()}
 CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nN:{0};;;;\r\nFN:{0}\r\nEND:VCARD\r\n"
-SOON = 20  # seconds after which a Ping that should have been woken was not; the shortest heartbeat is 60
+SOON = 50  # seconds after which a Ping that should have been woken was not; the shortest heartbeat is 60
 BRIDGE = ("activesync_bridge",)
 
 
