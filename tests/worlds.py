@@ -82,6 +82,7 @@ def sqlite_copies(directory: Path) -> Copied:
     migrated(f"sqlite:///{directory}/migrated.db")
     with closing(sqlite3.connect(directory / "migrated.db")) as connection:
         connection.execute("VACUUM INTO ?", (str(template),))
+    template.chmod(0o600)  # as a store makes its own
 
     @contextmanager
     def copied() -> Iterator[str]:

@@ -46,7 +46,7 @@ def main() -> None:
                 sys.exit(f"round {number} failed; again with --seed {seed}")
         number += 1
     sys.stdout.write(
-        f"{number} rounds of {EXAMPLES} runs on SQLite and {EXAMPLES // 20} on PostgreSQL, {EXAMPLES // 4} and {EXAMPLES // 25} with onOffice, "
+        f"{number} rounds of {EXAMPLES} runs on SQLite and {EXAMPLES // 20} on PostgreSQL, {EXAMPLES // 5} and {EXAMPLES // 30} with onOffice, "
         f"{FUZZED} and more inputs each: all well\n"
     )
 

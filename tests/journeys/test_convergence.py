@@ -73,10 +73,10 @@ def test_everything_converges_on_postgresql(tmp_path, postgres_socket):
 @pytest.mark.slow
 def test_everything_converges_with_onoffice_on_sqlite(tmp_path):
     """The CRM user works in onOffice, which is polled, written to, and has bad days of its own."""
-    run(Database(tmp_path, crm="onoffice"), profile(max(1, EXAMPLES // 4)))
+    run(Database(tmp_path, crm="onoffice"), profile(max(1, EXAMPLES // 5)))
 
 
 @pytest.mark.slow
 def test_everything_converges_with_onoffice_on_postgresql(tmp_path, postgres_socket):
     """The same on the other engine."""
-    run(Database(tmp_path, postgres_socket, "onoffice"), profile(max(1, EXAMPLES // 25)))
+    run(Database(tmp_path, postgres_socket, "onoffice"), profile(max(1, EXAMPLES // 30)))
