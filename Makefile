@@ -6,7 +6,7 @@ HOST ?= 127.0.0.1
 PORT ?= 5232
 DEMO_DIR ?= var/demo
 ONLY ?=
-PYTEST_ARGS ?= -n 2 --dist loadfile
+PYTEST_ARGS ?= -n 2 --dist loadgroup --no-loadscope-reorder
 
 SOAK_MINUTES ?= 60
 

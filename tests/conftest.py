@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
-import psycopg
 import pytest
 
 from radicale_onoffice import wiring
 from radicale_onoffice.core.model import Identity, Tenant, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.stores.sql import open_store
-from tests import emulation, postgres
+from tests import emulation, postgres, worlds
 from tests.serving import open_server
 
 pytest_plugins = ("tests.judging.plugin",)
-CRM = os.environ.get("ONOFFICE_TEST_CRM", "embedded")  # the behaviour suites run on either
 START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # 09:30 in Berlin, a Sunday two weeks before the clocks change
 
 
@@ -29,6 +28,30 @@ class FixedClock:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+def pytest_generate_tests(metafunc):
+    """Run what has an office in each world of its suite."""
+    chosen = worlds.chosen(Path(metafunc.definition.path).parent.name) if "world" in metafunc.fixturenames else ()
+    mark = metafunc.definition.get_closest_marker("crm")
+    chosen = [world for world in chosen if mark is None or world.crm in mark.args]
+    if chosen:
+        metafunc.parametrize("world", chosen, indirect=True, ids=str, scope="session")
+
+
+def pytest_collection_modifyitems(items):
+    """For workers: what takes long begins first and goes to any of them; a file's tests of one world stay together and share what they prepare."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        world = item.callspec.params.get("world", "") if hasattr(item, "callspec") else ""
+        group = item.nodeid if item.get_closest_marker("slow") else f"{item.path} {world}"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def world(request):
+    """CRM and engine of a test."""
+    return getattr(request, "param", worlds.DEFAULT)
 
 
 @pytest.fixture
@@ -54,9 +77,26 @@ def postgres_socket():
 def postgres_url(postgres_socket):
     """A new database on the tests' cluster."""
     name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(host=postgres_socket, user="onoffice", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://onoffice@/{name}?host={postgres_socket}"
+    worlds.administer(postgres_socket, f"CREATE DATABASE {name}")
+    yield worlds.postgres_url(postgres_socket, name)
+    worlds.administer(postgres_socket, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def copied_sqlite(tmp_path_factory):
+    return worlds.sqlite_copies(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def copied_postgresql(postgres_socket):
+    return worlds.postgres_copies(postgres_socket)
+
+
+@pytest.fixture
+def office_url(world, request):
+    """A database of the test's world, migrated already."""
+    with request.getfixturevalue(f"copied_{world.engine}")() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -80,14 +120,14 @@ def cheap_hasher():
 
 
 @pytest.fixture
-def make_office(sqlite_url, clock, cheap_hasher):
+def make_office(world, office_url, clock, cheap_hasher):
     """An Office of tenant "t" with the users "anna" and "bert", password "secret" each.
 
-    ``crm="onoffice"`` (or ONOFFICE_TEST_CRM=onoffice for all tests) gives one whose CRM is an emulated onOffice of its own.
+    The world's CRM, or ``crm``, is embedded, or an emulated onOffice of its own.
     """
     made = []
 
-    def make(policy: Policy | None = None, url: str = sqlite_url, crm: str = CRM, **switches):
+    def make(policy: Policy | None = None, url: str = office_url, crm: str = world.crm, **switches):
         store = open_store(url)
         store.migrate()
         emulated = make.emulated.get(url) if crm == "onoffice" else None
@@ -120,14 +160,27 @@ def office(make_office):
 
 
 @pytest.fixture
-def serve(tmp_path, sqlite_url, make_office):
+def crm_has(make_office):
+    """Give onOffice records under these numbers, so that values may name them; an embedded CRM takes any name."""
+
+    def make(**numbers: int) -> None:
+        for emulated in make_office.emulated.values():
+            for kind, number in numbers.items():
+                emulated.emulators["t"].account.insert(kind, {}, number)
+                emulated.emulators["t"].control.edit(kind, number)
+
+    return make
+
+
+@pytest.fixture
+def serve(tmp_path, office_url, make_office, world):
     """Make a server; ``options`` are changed in the configuration; ``crm`` as in ``make_office``."""
 
-    def make(policy=None, crm=CRM, **options):
-        return open_server(tmp_path, sqlite_url, make_office(policy, crm=crm), **options)
+    def make(policy=None, crm=world.crm, **options):
+        return open_server(tmp_path, office_url, make_office(policy, crm=crm), **options)
 
     yield make
-    wiring.forget(sqlite_url)
+    wiring.forget(office_url)
 
 
 @pytest.fixture

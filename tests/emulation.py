@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
+
+import httpx
 
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.crm.onoffice import survey, tenants
@@ -20,14 +23,39 @@ GROUPS = ("sales",)  # which tests name without having a user in them
 HOST = "https://{}.example/api/stable/api.php"
 
 
+class Wire(httpx.BaseTransport):
+    """The emulator's transport; ``then`` happens once, between an answer of onOffice's and its arrival here."""
+
+    def __init__(self, emulator: Emulator):
+        self._inner = emulator.transport()
+        self.then: Callable[[], object] | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return response
+
+
 class Emulated:
     """Emulators by tenant, and our connections to them. The users and groups of our store exist over there, too."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], **switches):
-        self._store, self._clock, self._switches = store, clock, switches
-        self.emulators: dict[str, Emulator] = {}
+    def __init__(self, store: Store, clock: Callable[[], datetime], images: Mapping[str, bytes] | None = None, **switches):
+        """``images``: the accounts that there are already (``images()``)."""
+        self._clock, self._switches = clock, switches
+        self.emulators = {tenant: Emulator(clock=clock, image=image) for tenant, image in (images or {}).items()}
+        self.wires: dict[str, Wire] = {}  # of the first process
         self.waited = 0.0
-        self.connections = Connections(store, self._open, clock, surveyor=self._survey, again=timedelta(0))
+        self.connections = self.connect(store)
+
+    def connect(self, store: Store) -> Connections:
+        """Connections of one process more."""
+        return Connections(store, self._open, self._clock, surveyor=partial(self._survey, store), again=timedelta(0))
+
+    def images(self) -> dict[str, bytes]:
+        """All accounts as they are."""
+        return {tenant: emulator.account.image() for tenant, emulator in self.emulators.items()}
 
     def give_account(self, tx: Transaction, tenant: str) -> Emulator:
         """An account for a tenant; one that it has stays."""
@@ -45,19 +73,24 @@ class Emulated:
         return Client(
             access.url,
             lambda: Credentials(token=TOKEN, secret=SECRET),
-            pool(Patience(), self.emulators[self._tenant(access)].transport()),
+            pool(Patience(), self._wire(self._tenant(access))),
             now=lambda: self._clock().timestamp(),
             monotonic=lambda: self.waited,
             sleep=self._sleep,
             chance=lambda: 0.5,
         )
 
+    def _wire(self, tenant: str) -> Wire:
+        wire = Wire(self.emulators[tenant])
+        self.wires.setdefault(tenant, wire)
+        return wire
+
     def _sleep(self, seconds: float) -> None:
         self.waited += seconds
 
-    def _survey(self, client: Client, access: Access, zone: ZoneInfo, deadline: float | None) -> Account:
+    def _survey(self, store: Store, client: Client, access: Access, zone: ZoneInfo, deadline: float | None) -> Account:
         tenant = self._tenant(access)
-        with self._store.reading() as tx:
+        with store.reading() as tx:
             users = tx.users(tenant)
         control = self.emulators[tenant].control
         known = {row["Name"]: row["id"] for row in control.rows("user")}

@@ -11,11 +11,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from radicale_onoffice import manual
+from radicale_onoffice import manual, wiring
+from radicale_onoffice.core.model import Identity, Tenant, User
+from radicale_onoffice.core.office import Office
+from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice.tenants import Access
+from radicale_onoffice.stores.sql import open_store
+from tests.emulator import SECRET, TOKEN, Emulator
 
-PATIENCE = 60  # seconds that a server may take to answer on a busy machine
+PATIENCE = 180  # seconds that a server may take to answer on a busy machine
 
 
 def free_port() -> int:
@@ -28,15 +37,42 @@ class Running:
     """A server in a directory of its own; its users have the password "secret"."""
 
     def __init__(self, directory: Path, database: str, users: tuple[str, ...] = ("anna",)):
-        self.directory, self.port = directory, free_port()
+        self.directory, self.database, self.users, self.port = directory, database, users, free_port()
         self.config = directory / "radicale.config"
         text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", database)
         self.config.write_text(text.replace("onoffice_tenant = default", "onoffice_tenant = t").replace("level = info", "level = warning"))
-        self.command("tenant", "add", "t")
-        for user in users:
-            self.command("user", "add", user, "--password-stdin", stdin="secret\n")
+        with self._office() as office:
+            with office.store.writing() as tx:
+                tx.save_tenant(Tenant(name="t"))
+            for user in users:
+                office.accounts.save_user(User(identity=Identity("t", user)), "secret", "test")
         self.process: subprocess.Popen[bytes] | None = None
         self.context: ssl.SSLContext | None = None
+
+    def connect(self, emulator: Emulator, url: str, poll_seconds: int = 60, *, by_command: bool = False) -> None:
+        """Make onOffice, which this emulator plays under this URL, the CRM of our tenant; our users are in it."""
+        for user in self.users:
+            emulator.control.add_user(user)
+        config = self.config.read_text().replace("onoffice_crm = embedded", "onoffice_crm = onoffice")
+        self.config.write_text(config.replace("onoffice_poll_seconds = 60", f"onoffice_poll_seconds = {poll_seconds}"))
+        places = {"token": self.directory / "token", "secret": self.directory / "secret"}
+        places["token"].write_text(TOKEN)
+        places["secret"].write_text(SECRET)
+        if by_command:
+            words = [word for name, path in places.items() for word in (f"--{name}-file", str(path))]
+            self.command("tenant", "connect", "t", "--url", f"{url}/api/stable/api.php", *words)
+            return
+        access = Access(url=f"{url}/api/stable/api.php", **{f"{name}_at": f"file:{path}" for name, path in places.items()})
+        with self._office() as office, office.store.writing() as tx:
+            tenants.save_access(tx, "t", access)
+
+    @contextmanager
+    def _office(self) -> Iterator[Office]:
+        """What commands would do to a new database, without a process for each."""
+        store = open_store(self.database)
+        store.migrate()
+        yield wiring.assemble(store, policy=Policy(), default_tenant="t")
+        store.close()
 
     @property
     def url(self) -> str:

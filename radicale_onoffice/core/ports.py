@@ -428,13 +428,15 @@ class Crm(Protocol):
     """The CRM behind the store. Called before the commit and outside of any transaction; may raise UpstreamDown or Refused.
 
     ``update`` and ``delete`` raise Conflict if the CRM's own record has changed since it was adopted; it has been adopted anew then, so that
-    a write that carries no expected version is merged and tried again.
+    a write that carries no expected version is merged and tried again. ``take_back`` undoes a ``create`` that the store could not keep, as far
+    as that can be undone; it raises nothing, because the store has refused already.
     """
 
     def new_id(self, tenant: str, kind: Kind) -> str: ...
     def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held: ...
     def update(self, actor: Actor, record: Record, value: Value) -> Held: ...
     def delete(self, actor: Actor, record: Record) -> Held: ...
+    def take_back(self, actor: Actor, kind: Kind, record_id: str, held: Held) -> None: ...
 
 
 class Rendered(NamedTuple):

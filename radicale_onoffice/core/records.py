@@ -129,14 +129,18 @@ class Records(Lookups):
             name=name or (current.name if current else ""),
             action="changed" if current else "created",
         )
-        with self._store.writing() as tx:
-            self._demand_free_uid(tx, who, commit)
-            stored = self._commit(tx, commit, who)
-            for occurrence in apart:
-                self._commit(tx, occurrence, who)
-            self._reports.deviation(tx, actor, stored.id, outcome.deviation)
-            if also is not None:
-                also(tx, stored)
+        try:
+            with self._store.writing() as tx:
+                self._demand_free_uid(tx, who, commit)
+                stored = self._commit(tx, commit, who)
+                for occurrence in apart:
+                    self._commit(tx, occurrence, who)
+                self._reports.deviation(tx, actor, stored.id, outcome.deviation)
+                if also is not None:
+                    also(tx, stored)
+        except DuplicateUid:
+            self._crm.take_back(actor, kind, new_id, held)
+            raise
         self._prune_daily()
         return stored
 

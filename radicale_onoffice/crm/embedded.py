@@ -39,3 +39,6 @@ class Embedded:
     def delete(self, actor: Actor, record: Record) -> Held:
         """Nobody else is to be told."""
         return Held(record.value)
+
+    def take_back(self, actor: Actor, kind: Kind, record_id: str, held: Held) -> None:
+        """Nothing was made."""

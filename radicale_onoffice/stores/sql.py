@@ -22,6 +22,9 @@ from radicale_onoffice.stores.transaction import SqlTransaction
 
 RETRY_AFTER = 30  # seconds that clients wait when the database does not answer
 POOL_SIZE = 40  # connections; more threads than that wait
+NOT_OURS = frozenset(
+    {"42P01", "42703", "42501"}
+)  # PostgreSQL: no such table, no such column, no right to it; SQLite counts them as operational
 BUSY_TIMEOUT_MS = 15_000  # how long SQLite waits for another process's write
 
 
@@ -105,6 +108,8 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("The connection to the database was lost.", RETRY_AFTER) from error
+        if getattr(error.orig, "sqlstate", None) in NOT_OURS:
+            raise Unavailable(f"The database does not answer: {_first_line(error)}", RETRY_AFTER) from error
         raise
 
 

@@ -229,10 +229,10 @@ for _ in range(3):
 """
 
 
-def test_two_processes_count_together(make_office, database_url):
+def test_two_processes_count_together(make_office, office_url):
     """Three wrong passwords in one and two in the other lock, on either engine."""
-    office = make_office(url=database_url)
-    subprocess.run([sys.executable, "-c", TWO, database_url], check=True)
+    office = make_office()
+    subprocess.run([sys.executable, "-c", TWO, office_url], check=True)
     fail(office, 1)
     assert not office.accounts.is_locked(ANNA)
     fail(office, 1)

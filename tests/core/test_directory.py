@@ -136,7 +136,7 @@ def test_the_list_follows_the_feed(write, found):
     assert ["Alt Drei"] == found("alt")
 
 
-def test_a_new_process_finds_the_same(make_office, sqlite_url, who, write, found, office):
+def test_a_new_process_finds_the_same(make_office, who, write, found, office):
     """What people come to is kept: fields, addresses, numbers and whether there is a picture."""
     write(
         contact(

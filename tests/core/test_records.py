@@ -275,10 +275,11 @@ def test_rule_54_out_of_reach_is_neither_changed_nor_deleted(office):
     assert record == office.records.get("t", record.id)
 
 
-def test_rule_65_a_device_edit_keeps_the_crms_links(office):
+def test_rule_65_a_device_edit_keeps_the_crms_links(office, crm_has):
     """Addresses, estate, project, resources, travel time, type, participants."""
+    crm_has(address=7, estate=17, project=27, resource=37)
     linked = meeting(
-        addresses=("7",), estate="17", project="p", resources=("car",), travel_before=30, type="Besichtigung", groups=("sales",)
+        addresses=("7",), estate="17", project="27", resources=("37",), travel_before=30, type="Besichtigung", groups=("sales",)
     )
     record = office.records.write(CRM, CALENDAR, linked)
     stored = put_meeting(office, draft=AppointmentDraft(value=replace(record.value, subject="new")), record_id=record.id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 
 from radicale_onoffice.crm.onoffice.client import Client, Patience, pool
@@ -13,23 +12,10 @@ from radicale_onoffice.crm.onoffice.protocol import Credentials
 from radicale_onoffice.crm.onoffice.survey import survey
 from radicale_onoffice.crm.onoffice.tenants import Access
 from tests.crm.desks import Desk
+from tests.emulation import Wire
 from tests.emulator import SECRET, TOKEN, Emulator
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-class Wire(httpx.BaseTransport):
-    """The emulator's transport; ``then`` happens once, between an answer of onOffice's and its arrival here."""
-
-    def __init__(self, emulator: Emulator):
-        self._inner, self.then = emulator.transport(), None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = self._inner.handle_request(request)
-        then, self.then = self.then, None
-        if then is not None:
-            then()
-        return response
 
 
 class OnOffice:

@@ -160,12 +160,6 @@ def test_whoever_the_users_list_does_not_have_is_not_lost():
     assert {"users": [99, 42], "groups": [9]} == action.parameters["subscribers"]
 
 
-def test_a_place_of_the_newer_call_tells_its_link():
-    """Where it is among the elements; a place without a link is text."""
-    assert "estate:17" == read({**JOUR_FIXE, "location": {"type": "estate", "value": "17"}}).location_link
-    assert "" == read({**JOUR_FIXE, "location": {"type": "customer", "value": "x"}}).location_link
-
-
 @pytest.mark.parametrize(
     ("told", "minutes"),
     [
@@ -216,12 +210,10 @@ def test_only_what_changed_is_sent():
 
 
 def test_a_changed_place_is_text_and_an_unchanged_one_keeps_its_link():
-    """Rule 61."""
-    linked = replace(STORED, location_link="estate:17")
-    assert [{"data": {"note": "x"}}] == sent(linked, replace(linked, note="x"))
-    assert [{"data": {}, "location": {"sonstiges": "Garten"}}] == sent(linked, replace(linked, location="Garten", location_link=""))
-    assert [{"data": {}, "location": {"keine Angaben": ""}}] == sent(linked, replace(linked, location="", location_link=""))
-    assert [{"data": {}, "location": {"estate": 17}}] == sent(replace(linked, location_link=""), linked)  # an undo
+    """Rule 61: what a place is linked to stays in onOffice as long as the place is not named."""
+    assert [{"data": {"note": "x"}}] == sent(STORED, replace(STORED, note="x"))
+    assert [{"data": {}, "location": {"sonstiges": "Garten"}}] == sent(STORED, replace(STORED, location="Garten"))
+    assert [{"data": {}, "location": {"keine Angaben": ""}}] == sent(STORED, replace(STORED, location=""))
 
 
 def test_a_series_is_written_whole_with_its_start():

@@ -10,7 +10,7 @@ import pytest
 
 from activesync_bridge.wbxml.codepages import Calendar, Contacts
 from tests.eas.phone import E, add, change, status_of
-from tests.emulator import SECRET, TOKEN, Emulator
+from tests.emulator import Emulator
 from tests.journeys.test_push import AUTH, CARD, SOON, Waiter, over_http, put, ready, wait_until_it_waits
 from tests.running import Running
 
@@ -20,14 +20,8 @@ class Agency:
 
     def __init__(self, running: Running, emulator: Emulator, url: str):
         self.running, self.control = running, emulator.control
-        self.anna = self.control.add_user("anna", "Anna", "Alt")
-        self.number = self.control.add("address", {"Name": "Eins"}, sync=[self.anna])
-        config = running.config.read_text().replace("onoffice_crm = embedded", "onoffice_crm = onoffice")
-        running.config.write_text(config.replace("onoffice_poll_seconds = 60", "onoffice_poll_seconds = 1"))
-        (running.directory / "token").write_text(TOKEN)
-        (running.directory / "secret").write_text(SECRET)
-        places = [word for what in ("token", "secret") for word in (f"--{what}-file", str(running.directory / what))]
-        running.command("tenant", "connect", "t", "--url", f"{url}/api/stable/api.php", *places)
+        running.connect(emulator, url, poll_seconds=1, by_command=True)
+        self.number = self.control.add("address", {"Name": "Eins"}, sync=[self.control.user("anna")])
 
     def names(self) -> list[str]:
         return sorted(row["Name"] for row in self.control.rows("address"))

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from radicale_onoffice.core.drafts import ContactDraft
-from radicale_onoffice.core.errors import NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.errors import DuplicateUid, NotFound, OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Kind, Slot
 from radicale_onoffice.core.policy import OnOutage, Policy
-from tests.crm.desks import CHANGES, COLUMNS, NUMBERS, PHONE, TABLES, VALUES, numbers
+from tests.crm.desks import CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, numbers
 
 KINDS = list(Kind)
 # What happened, and whether onOffice did what it was sent
@@ -256,3 +256,21 @@ def test_two_devices_that_make_the_same_make_two(desk):
     at.add(Kind.TASKS, replace(PHONE, device="tablet"), uid="other", name="b.ics")
     at.add(Kind.TASKS)
     assert (2, []) == (len(at.rows(Kind.TASKS)), at.errands())
+
+
+GONE = {Kind.CONTACTS: ("Status2Adr", "status2adr_archive"), Kind.TASKS: ("Status", 5), Kind.APPOINTMENTS: ("status", "nowhere")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_devices_that_make_the_same_uid_at_once_leave_one_record(desk, make_office, kind):
+    """Over two processes: whoever is stored second is told that the UID is taken, and what it made in onOffice is taken back."""
+    at, other = desk(), make_office(crm="onoffice")
+    at.add(kind, uid="earlier", name="earlier.item")
+    draft = DRAFTS[kind](value=replace(VALUES[kind], **CHANGES[kind]))
+    tablet = replace(PHONE, device="tablet")
+    at.emulated.wires["t"].then = lambda: other.records.put(tablet, kind, draft, uid="of-the-device", name="b.item")
+    with pytest.raises(DuplicateUid):
+        at.add(kind)
+    name, gone = GONE[kind]
+    assert 2 == len([row for row in at.rows(kind) if row.get(name) != gone])
+    assert ([], 2) == (at.errands(), len(at.all_stored(kind)))

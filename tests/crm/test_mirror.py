@@ -53,6 +53,16 @@ def test_a_users_devices_are_offered_what_was_filled_in(filled):
     assert [0, 0, 0] == [len(filled.office.feeds.entries(Identity("t", "bert"), kind, "")[1]) for kind in Kind]
 
 
+def test_rule_77_a_private_task_concerns_its_responsible_and_its_creator(pulled):
+    """Not its processor; who is what is onOffice's to say."""
+    made = pulled()
+    for subject, more in (("responsible", {"Verantwortung": "anna"}), ("processor", {"Bearbeiter": "anna"}), ("creator", {"von": "anna"})):
+        made.control.add("task", {"Betreff": subject, "Verantwortung": "bert", "Privat": True, **more})
+    made.mirror.turn()
+    listed = made.office.feeds.listing(Identity("t", "anna"), Kind.TASKS)
+    assert {"responsible", "creator"} == {made.office.records.get("t", offer.record_id).value.subject for offer in listed}
+
+
 def test_a_fill_takes_as_few_requests_as_pages_allow(pulled):
     """500 rows an answer; flags and links ride along."""
     made = pulled()

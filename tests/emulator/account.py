@@ -54,9 +54,13 @@ class Account:
         clock: Callable[[], datetime] = system_clock,
         switches: Mapping[str, Value] | None = None,
         zone: str = "Europe/Berlin",
+        image: bytes = b"",
     ):
+        """``image`` is what the account begins with: ``image()`` of another one."""
         self.lock = threading.RLock()
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        if image:
+            self.connection.deserialize(image)
         self.connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;" + SCHEMA)
         self.clock, self.zone = clock, ZoneInfo(zone)
         self.base = "https://emulator.example"  # of links to pictures
@@ -66,6 +70,11 @@ class Account:
 
     def close(self) -> None:
         self.connection.close()
+
+    def image(self) -> bytes:
+        """All that is stored."""
+        with self.lock:
+            return self.connection.serialize()
 
     # ------------------------------------------------------------------ SQL
 

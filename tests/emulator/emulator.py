@@ -56,10 +56,12 @@ class Emulator:
         zone: str = "Europe/Berlin",
         token: str = TOKEN,
         secret: str = SECRET,
+        image: bytes = b"",
     ):
+        """``image``: begin as a copy of another account (``account.image()``)."""
         from .control import Control  # it needs this class's name for its types
 
-        self.account = Account(database, clock=clock, switches=switches, zone=zone)
+        self.account = Account(database, clock=clock, switches=switches, zone=zone, image=image)
         self.api, self.faults = Api(self.account, CALLS), Faults()
         self.requests = self.running = self.peak = 0
         self.late: list[Exchange] = []  # requests whose client gave up before they were carried out

@@ -17,17 +17,17 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from activesync_bridge.wbxml.codepages import Calendar
 from activesync_bridge.wbxml.element import Element
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Task
+from radicale_onoffice.core.model import Identity, Kind
 from radicale_onoffice.core.rights import Gate
 from tests.eas.phone import change, delete
+from tests.journeys.crm_users import CrmUser, InTheCore, Thing
 from tests.journeys.davclient import DavClient, value_of, with_line
 from tests.journeys.handset import COLLECTIONS, Handset, is_series
-from tests.journeys.ledger import Complaints, Ledger, comparable, everything, record_of
+from tests.journeys.ledger import Complaints, Ledger, comparable, record_of
 from tests.journeys.makings import MARK, SHAPES, Makings, kind_of, mark_of
 from tests.journeys.occurrences import exception_of, instance_of
 from tests.journeys.processes import FINE, Database, Fault, Killed, NoAnswer
 
-CRM = Actor(identity=Identity("t", "anna"), face=Face.CRM)
 LOGGERS = ("radicale", "radicale_onoffice", "activesync_bridge")
 ROUNDS = 30  # in which everybody has to come to rest
 collections = st.sampled_from(COLLECTIONS)
@@ -60,6 +60,7 @@ class Convergence(RuleBasedStateMachine):
         for name in LOGGERS:
             logging.getLogger(name).addHandler(self.complaints)
         self.make, self.ledger = Makings(clock), Ledger()
+        self.crm: CrmUser = InTheCore(self)
         self.phones = [
             Handset("anna", version="16.1", device="NEW"),
             Handset("anna", version="14.1", device="SMALL", window=2, filters={"appointments": 5, "tasks": 8}),
@@ -113,42 +114,35 @@ class Convergence(RuleBasedStateMachine):
     def the_crm_makes_something(self, collection, whose, ahead, shape, number):
         mark = self.make.mark(collection)
         value = self.make.value(collection, mark, whose, ahead, shape)
-        self.processes[number].office.records.write(CRM, kind_of(collection), value)
+        self.crm.make(number, kind_of(collection), value)
         self.ledger.made.add(mark)
 
-    def picked(self, pick: int):
+    def picked(self, pick: int) -> Thing | None:
         """Some record of the CRM's."""
-        records = sorted((one for one in everything(self.office) if not one.deleted and mark_of(one.value)), key=lambda one: one.id)
-        return records[pick % len(records)] if records else None
+        things = self.crm.things()
+        return things[pick % len(things)] if things else None
 
     @rule(pick=picks, what=picks, ahead=days, number=processes)
     def the_crm_changes_something(self, pick, what, ahead, number):
-        record = self.picked(pick)
-        if record is not None:
-            value = self.make.changed(record.value, what, ahead)
-            self.processes[number].office.records.write(CRM, record.kind, value, record_id=record.id)
+        thing = self.picked(pick)
+        if thing is not None:
+            touched = self.crm.change(number, thing, self.make.changed(thing.value, what, ahead))
+            self.ledger.may_change(thing.mark, touched)
 
     @rule(pick=picks, whose=users)
     def the_crm_decides_whom_something_concerns(self, pick, whose):
-        record = self.picked(pick)
-        if record is None:
-            return
-        value = record.value
-        if isinstance(value, Contact):
-            value = replace(value, sync_users=() if whose == value.sync_users else whose)
-        elif isinstance(value, Task):
-            value = replace(value, responsible=whose[0], processor=whose[-1], unsynced_by=())
-        else:
-            value = replace(value, participants=whose)
-        self.office.records.write(CRM, record.kind, value, record_id=record.id)
-        self.ledger.crm_wrote(mark_of(record.value))
+        thing = self.picked(pick)
+        if thing is not None:
+            touched = self.crm.concern(thing, whose)
+            self.ledger.may_change(thing.mark, touched)
+            self.ledger.crm_wrote(thing.mark)
 
     @rule(pick=picks)
     def the_crm_deletes_something(self, pick):
-        record = self.picked(pick)
-        if record is not None:
-            self.office.records.remove(CRM, record.id)
-            self.ledger.dead.add(mark_of(record.value))
+        thing = self.picked(pick)
+        if thing is not None:
+            self.crm.delete(thing)
+            self.ledger.dead.add(thing.mark)
 
     # ---------------------------------------------------------------- phones
 
@@ -327,7 +321,7 @@ class Convergence(RuleBasedStateMachine):
         for client in self.davs:
             self.ledger.check_dav(self.office, client)
         self.ledger.check_records(self.office)
-        assert self.complaints.lines == []
+        assert self.complaints.lines == [], "\n".join(self.complaints.lines)
 
     def round(self) -> bool:
         """Everybody synchronises once; True if anything moved."""

@@ -8,22 +8,29 @@ runs in it any more, and a new one is started over the same database.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import re
 import shutil
 import sqlite3
 import uuid
+from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from sqlalchemy import event
 
 from radicale_onoffice import asgi, manual, wiring
 from radicale_onoffice.core.model import Identity, Tenant, User
 from radicale_onoffice.core.policy import Policy
+from radicale_onoffice.core.ports import Store
+from radicale_onoffice.crm.onoffice.connections import Connections
+from radicale_onoffice.crm.onoffice.writing import OnOffice
+from radicale_onoffice.pulling import Puller
 from radicale_onoffice.stores.sql import open_store
+from tests import worlds
+from tests.emulation import Emulated
 
 USERS = ("anna", "bert")
 NAMED = "sqlite:////var/lib/radicale-onoffice/office.db"
@@ -49,10 +56,15 @@ FINE = Fault()
 
 
 class Database:
-    """An empty office that can be copied quickly: a SQLite file, or a PostgreSQL database as a template."""
+    """An empty office that can be copied quickly: a SQLite file, or a PostgreSQL database as a template.
 
-    def __init__(self, directory: Path, socket: str = ""):
-        self.directory, self._socket = directory, socket
+    With onOffice as its CRM, each copy has an emulated one, too, which outlives its processes.
+    """
+
+    def __init__(self, directory: Path, socket: str = "", crm: str = "embedded"):
+        self.directory, self._socket, self.crm = directory, socket, crm
+        self.emulated: dict[str, Emulated] = {}  # by URL
+        self._images: dict[str, bytes] = {}
         self._template = f"m{uuid.uuid4().hex}"
         self._hasher = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1)
         if socket:
@@ -61,11 +73,10 @@ class Database:
         self.prepared: object = None  # what belongs to the template, for whoever keeps one
 
     def _url(self, name: str) -> str:
-        return f"postgresql://onoffice@/{name}?host={self._socket}" if self._socket else f"sqlite:///{self.directory}/{name}.db"
+        return worlds.postgres_url(self._socket, name) if self._socket else f"sqlite:///{self.directory}/{name}.db"
 
     def _admin(self, statement: str) -> None:
-        with psycopg.connect(host=self._socket, user="onoffice", dbname="postgres", autocommit=True) as connection:
-            connection.execute(statement)
+        worlds.administer(self._socket, statement)
 
     def _fill(self, url: str) -> None:
         store = open_store(url)
@@ -75,7 +86,21 @@ class Database:
             tx.save_tenant(Tenant(name="t"))
         for name in USERS:
             office.accounts.save_user(User(identity=Identity("t", name)), "secret", "test")
+        if self.crm == "onoffice":
+            self._images = self._connect(store)
         store.close()
+
+    def _connect(self, store: Store) -> dict[str, bytes]:
+        """An account at an emulated onOffice, which knows the store's users."""
+        emulated = Emulated(store, wiring.utc_now)
+        with store.writing() as tx:
+            emulated.give_account(tx, "t")
+        connection = emulated.connections.to("t")
+        assert connection is not None
+        connection.account()
+        images = emulated.images()
+        emulated.close()
+        return images
 
     @contextmanager
     def copied(self):
@@ -86,6 +111,9 @@ class Database:
         else:
             shutil.copy(self.directory / f"{self._template}.db", self.directory / f"{name}.db")
         yield self._url(name)
+        emulated = self.emulated.pop(self._url(name), None)
+        if emulated is not None:
+            emulated.close()
         if self._socket:
             self._admin(f"DROP DATABASE {name} WITH (FORCE)")
         for path in self.directory.glob(f"{name}.db*"):
@@ -94,6 +122,7 @@ class Database:
     def keep(self, url: str, prepared: object) -> None:
         """Make a copy the template of all copies to come."""
         name = self._template = f"m{uuid.uuid4().hex}"
+        self._images = self.emulated[url].images() if url in self.emulated else {}
         if self._socket:
             source = url.partition("@/")[2].partition("?")[0]
             self._admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")  # noqa: S608 - our own names
@@ -109,9 +138,17 @@ class Database:
         text = manual.sample().replace(NAMED, url).replace("onoffice_tenant = default", "onoffice_tenant = t")
         config.write_text(re.sub(r"^level = .*$", "level = warning", text, flags=re.MULTILINE))
         try:
-            return Process(url, str(config), clock, self._hasher)
+            return Process(url, str(config), clock, self._hasher, lambda store: self._connections(url, store, clock))
         finally:
             config.unlink()
+
+    def _connections(self, url: str, store: Store, clock) -> Connections | None:
+        """A process's own, to the onOffice of this copy."""
+        if self.crm != "onoffice":
+            return None
+        if url not in self.emulated:
+            self.emulated[url] = Emulated(store, clock, self._images)
+        return self.emulated[url].connect(store)
 
 
 @contextmanager
@@ -133,13 +170,16 @@ class Process:
 
     loop = asyncio.new_event_loop()  # of this interpreter: an idle loop costs three files
 
-    def __init__(self, url: str, config: str, clock, hasher):
+    def __init__(self, url: str, config: str, clock, hasher, connect: Callable[[Store], Connections | None]):
         store = open_store(url)
         if url.startswith("sqlite"):
             # What is tested is what a dead process leaves, not what a dead machine does: no need to wait for the disk.
             event.listen(store.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous = OFF").close())
         event.listen(store.engine, "commit", self._commit)
-        self.office = wiring.assemble(store, policy=Policy(), default_tenant="t", clock=clock, hasher=hasher)
+        self._connections = connect(store)
+        self.office = wiring.assemble(store, policy=Policy(), default_tenant="t", clock=clock, hasher=hasher, connections=self._connections)
+        self._ticks = itertools.count(step=1000)
+        self.puller = self._puller()
         self._commits_left = 0
         wiring.adopt(url, self.office)
         with quiet_logging():
@@ -152,8 +192,26 @@ class Process:
             if not self._commits_left:
                 raise Killed
 
+    def _puller(self) -> Puller | None:
+        """The thread that a server has for onOffice; here it runs when it is told to (``Puller.round``)."""
+        if not isinstance(self.office.crm, OnOffice):
+            return None
+        return Puller(self.office, self.office.crm, 1, holder=f"process {uuid.uuid4().hex}", monotonic=lambda: next(self._ticks))
+
+    def pull(self, fault: Fault = FINE) -> None:
+        """Send what waits, and bring the mirror up to date. Raises Killed."""
+        if self.puller is None:
+            return
+        self._commits_left = fault.at if fault.kind == "killed" else 0
+        try:
+            self.puller.round()
+        finally:
+            self._commits_left = 0
+
     def close(self) -> None:
         """End the process."""
+        if self._connections is not None:
+            self._connections.close()
         self.office.store.close()
 
     def exchange(self, method: str, path: str, headers: dict[str, str], body: bytes, fault: Fault = FINE):

@@ -49,7 +49,8 @@ def main() -> None:
                 sys.exit(f"round {number} failed; again with --seed {seed}")
         number += 1
     sys.stdout.write(
-        f"{number} rounds of {EXAMPLES} runs on SQLite and {EXAMPLES // 20} on PostgreSQL, {WRITES} writes in chaos on each, {FUZZED} and more inputs: all well\n"
+        f"{number} rounds of {EXAMPLES} runs on SQLite and {EXAMPLES // 20} on PostgreSQL, {EXAMPLES // 5} and {EXAMPLES // 30} with onOffice, "
+        f"{WRITES} writes in chaos on each, {FUZZED} and more inputs each: all well\n"
     )
 
 

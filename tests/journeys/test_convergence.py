@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.journeys.machine import Convergence
+from tests.journeys.onoffice_machine import OverOnOffice
 from tests.journeys.processes import Database
 
 START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # a Sunday, two weeks before the clocks change
@@ -46,11 +47,13 @@ def run(database: Database, chosen: settings) -> None:
     """Run the machine; raises what it finds."""
     clock = Clock()
     clock.now = START
-    Convergence.prepare(database, clock)
+    kind = OverOnOffice if database.crm == "onoffice" else Convergence
+    kind.prepare(database, clock)
+    start = clock.now
 
     def machine() -> Convergence:
-        clock.now = START
-        return Convergence(database, clock)
+        clock.now = start
+        return kind(database, clock)
 
     run_state_machine_as_test(machine, settings=chosen)
 
@@ -65,3 +68,15 @@ def test_everything_converges_on_sqlite(tmp_path):
 def test_everything_converges_on_postgresql(tmp_path, postgres_socket):
     """The same on the other engine, where transactions of two processes overlap."""
     run(Database(tmp_path, postgres_socket), profile(max(1, EXAMPLES // 20)))
+
+
+@pytest.mark.slow
+def test_everything_converges_with_onoffice_on_sqlite(tmp_path):
+    """The CRM user works in onOffice, which is polled, written to, and has bad days of its own."""
+    run(Database(tmp_path, crm="onoffice"), profile(max(1, EXAMPLES // 5)))
+
+
+@pytest.mark.slow
+def test_everything_converges_with_onoffice_on_postgresql(tmp_path, postgres_socket):
+    """The same on the other engine."""
+    run(Database(tmp_path, postgres_socket, "onoffice"), profile(max(1, EXAMPLES // 30)))

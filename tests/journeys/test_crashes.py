@@ -17,15 +17,6 @@ CARD = "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:{0}\r\nN:Berger;{0};;;\r\nFN:{0} Berge
 CLIENTS, PUTS, KILLS = 4, 1000, 5
 
 
-@pytest.fixture
-def running(tmp_path, database_url):
-    server = Running(tmp_path, database_url)
-    server.start()
-    yield server
-    if server.process and server.process.poll() is None:
-        server.kill()
-
-
 class Writer(threading.Thread):
     """A client that PUTs until the server is gone, and keeps what was acknowledged."""
 

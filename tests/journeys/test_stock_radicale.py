@@ -42,11 +42,10 @@ class Stock(Running):
 
 
 @pytest.fixture
-def stock(tmp_path):
-    server = Stock(tmp_path, f"sqlite:///{tmp_path}/office.db")
+def stock(make_running):
+    server = make_running(Stock)
     server.start()
-    yield server
-    server.kill()
+    return server
 
 
 def test_the_plugins_work_under_stock_radicale(stock):

@@ -314,6 +314,18 @@ class OnOffice:
             raise
         return Held(record.value, done=errand.number)
 
+    def take_back(self, actor: Actor, kind: Kind, record_id: str, held: Held) -> None:
+        """Remove what was just made, because our store has another record by its UID; what cannot be removed is told."""
+        connection = self.connections.to(actor.identity.tenant)
+        if connection is None or held.link is None:
+            return
+        errand = replace(self._errand(actor, kind, record_id, None, held.value), number=held.done)
+        try:
+            sending.remove(connection, kind, held.link.crm_id)
+        except (OfficeError, NotTaken) as error:
+            self.errands.report(errand, f"onOffice has it twice now; remove {kind} {held.link.crm_id} there: {error}")
+        self.errands.forget(errand)
+
     def _removed(self, connection: Connection, errand: Errand, crm_id: str, error: OutcomeUnknown) -> Held:
         try:
             is_removed = settling.is_removed(sending.read(connection, errand.kind, crm_id), errand.kind, connection)
