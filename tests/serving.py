@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy
@@ -17,12 +19,28 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 
+@contextmanager
+def quiet_logging():
+    """Radicale wraps the factory of log records once more for each application, a thousand of which are too deep to log,
+    and logs each request: once is enough."""
+    logger, factory = logging.getLogger("radicale"), logging.getLogRecordFactory()
+    handlers, is_set_up = list(logger.handlers), factory is not logging.LogRecord
+    try:
+        yield
+    finally:
+        if is_set_up:
+            logging.setLogRecordFactory(factory)
+            logger.handlers[:] = handlers
+        logger.setLevel(logging.ERROR)
+
+
 class Server:
     """An application with a client for each user and a look behind it."""
 
     def __init__(self, configuration, office):
         self.configuration, self.office = configuration, office
-        self.application = listening(asgi.application(configuration))
+        with quiet_logging():
+            self.application = listening(asgi.application(configuration))
 
     def client(self, login: str | None = "anna", password: str = "secret", **headers):
         client = TestClient(self.application, follow_redirects=False, headers=headers)

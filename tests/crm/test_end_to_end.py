@@ -36,8 +36,9 @@ class Agency:
 
 @pytest.fixture
 def agency(tmp_path, database_url):
-    emulator, running = Emulator(), Running(tmp_path, database_url)
+    emulator = Emulator()
     with emulator.serve() as url:
+        running = Running(tmp_path, database_url)
         yield Agency(running, emulator, url)
         if running.process and running.process.poll() is None:
             running.kill()

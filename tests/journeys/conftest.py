@@ -16,11 +16,14 @@ def make_running(world, office_url, tmp_path):
     with ExitStack() as stack:
 
         def make(kind: type[Running] = Running) -> Running:
-            server = kind(tmp_path, office_url)
-            if world.crm == "onoffice":
-                server.emulator = Emulator()
-                stack.callback(server.emulator.close)
-                server.connect(server.emulator, stack.enter_context(server.emulator.serve()))
+            if world.crm == "embedded":
+                server = kind(tmp_path, office_url)
+            else:
+                emulator = Emulator()
+                stack.callback(emulator.close)
+                url = stack.enter_context(emulator.serve())  # before the server looks for a free port, which could be this one
+                server = kind(tmp_path, office_url)
+                server.connect(emulator, url)
             stack.callback(end, server)
             return server
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import re
 import shutil
 import sqlite3
@@ -31,6 +30,7 @@ from radicale_onoffice.pulling import Puller
 from radicale_onoffice.stores.sql import open_store
 from tests import worlds
 from tests.emulation import Emulated
+from tests.serving import quiet_logging
 
 USERS = ("anna", "bert")
 NAMED = "sqlite:////var/lib/radicale-onoffice/office.db"
@@ -149,20 +149,6 @@ class Database:
         if url not in self.emulated:
             self.emulated[url] = Emulated(store, clock, self._images)
         return self.emulated[url].connect(store)
-
-
-@contextmanager
-def quiet_logging():
-    """Radicale wraps the factory of log records once more for each application, and logs each request: once is enough."""
-    logger, factory = logging.getLogger("radicale"), logging.getLogRecordFactory()
-    handlers, is_set_up = list(logger.handlers), factory is not logging.LogRecord
-    try:
-        yield
-    finally:
-        if is_set_up:
-            logging.setLogRecordFactory(factory)
-            logger.handlers[:] = handlers
-        logger.setLevel(logging.ERROR)
 
 
 class Process:
