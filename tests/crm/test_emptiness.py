@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from radicale_onoffice.core.model import Identity, Kind
+from radicale_onoffice.crm.onoffice.memory import save_memory
 from tests.crm.pulled import TABLES
 
 
@@ -157,13 +158,17 @@ def test_a_right_that_was_missing_from_the_start_is_told_of(pulled, kind):
 
 
 def test_an_office_that_has_no_tasks_says_so_once(pulled):
-    """`mirror accept` ends the alarm for good; the first task is no surprise."""
+    """`mirror accept` ends the alarm for good, also if another kind is filled anew; the first task is no surprise."""
     made = pulled()
     make(made, Kind.CONTACTS, "A")
     make(made, Kind.APPOINTMENTS, "A")
     made.mirror.turn()
     made.mirror.accept()
-    assert ["polled", {}] == [made.mirror.turn(), made.mirror.memory().alarms]
+    with made.office.store.writing() as tx:
+        memory = made.mirror.memory()
+        del memory.places[Kind.CONTACTS]
+        save_memory(tx, "t", memory)
+    assert ["filled", "polled", {}] == [made.mirror.turn(), made.mirror.turn(), made.mirror.memory().alarms]
     make(made, Kind.TASKS, "Erste")
     assert "polled" == made.mirror.turn()
     assert (["Erste"], {}) == (made.subjects(Kind.TASKS), made.mirror.memory().alarms)

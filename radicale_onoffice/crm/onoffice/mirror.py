@@ -226,25 +226,22 @@ class Mirror:
         return today - self._bounds.past, today + self._bounds.future
 
     def _fill(self, account: Account, memory: Memory, progress: Progress | None) -> None:
+        doubts = {kind: memory.alarms.get(f"fill {kind}", "") for kind in Kind}
         for kind in Kind:
             place = memory.places.get(kind)
             if place == "":
                 continue
             if place is None:
                 memory.pulled[kind] = iso(self._clock())
+            doubts[kind] = "" if place else f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
             for page in self._walk(kind, account, place or ""):
                 memory.places[kind] = page.place
+                doubts[kind] = "" if page.records else doubts[kind]
                 self._adopt(kind, page.records, account, memory, page.since)
                 if progress is not None:
                     progress(kind, len(page.records))
             self._read_again(kind, account, memory)
-        self._raise_alarms(memory, "fill", {kind: self._doubt(kind) for kind in Kind})
-
-    def _doubt(self, kind: Kind) -> str:
-        """An alarm if a kind was filled with nothing: nobody can tell that from a right that the API user never had."""
-        with self._store.reading() as tx:
-            is_empty = not tx.links(self._tenant, kind)
-        return f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them" if is_empty else ""
+        self._raise_alarms(memory, "fill", doubts)
 
     def _sweep(self, kinds: Sequence[Kind], account: Account, memory: Memory, progress: Progress | None) -> None:
         alarms = {}
