@@ -48,11 +48,15 @@ class Puller(threading.Thread):
         *,
         holder: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        begin: Callable[[threading.Thread], None] = threading.Thread.start,
     ):
-        """``seconds`` lie between two polls of a tenant; ``holder`` names this process among those that want its lease."""
+        """``seconds`` lie between two polls of a tenant; ``holder`` names this process among those that want its lease.
+
+        ``begin`` starts the thread of a turn; with ``threading.Thread.run`` a turn is over when ``round`` returns.
+        """
         super().__init__(name="puller", daemon=True)
         name = holder or mirrors.holder("server")
-        self._office, self._seconds, self._monotonic = office, seconds, monotonic
+        self._office, self._seconds, self._monotonic, self._begin_thread = office, seconds, monotonic, begin
         self._mirrors = Mirrors(office, crm, name)
         self._drain = Drain(crm, office.store, office.clock, name)
         self._renewal = Renewal(office.store, office.clock, name)
@@ -115,7 +119,7 @@ class Puller(threading.Thread):
         # A daemon: a request that onOffice does not answer must not keep a stopping server from ending.
         thread = threading.Thread(target=self._work, args=(tenant, is_accepted), name=f"puller {tenant}", daemon=True)
         self._running[tenant] = thread
-        thread.start()
+        self._begin_thread(thread)
 
     def _work(self, tenant: str, is_accepted: bool) -> None:
         pause = NO_DATABASE

@@ -12,6 +12,7 @@ import itertools
 import re
 import shutil
 import sqlite3
+import threading
 import uuid
 from collections.abc import Callable
 from contextlib import closing, contextmanager
@@ -182,7 +183,14 @@ class Process:
         """The thread that a server has for onOffice; here it runs when it is told to (``Puller.round``)."""
         if not isinstance(self.office.crm, OnOffice):
             return None
-        return Puller(self.office, self.office.crm, 1, holder=f"process {uuid.uuid4().hex}", monotonic=lambda: next(self._ticks))
+        return Puller(
+            self.office,
+            self.office.crm,
+            1,
+            holder=f"process {uuid.uuid4().hex}",
+            monotonic=lambda: next(self._ticks),
+            begin=threading.Thread.run,
+        )
 
     def pull(self, fault: Fault = FINE) -> None:
         """Send what waits, and bring the mirror up to date. Raises Killed."""
