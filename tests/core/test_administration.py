@@ -36,8 +36,8 @@ PHONE = Origin(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone
 
 
 @pytest.fixture
-def office(make_office, database_url):
-    office = make_office(Policy(full_wipe=True), url=database_url)
+def office(make_office):
+    office = make_office(Policy(full_wipe=True))
     office.settings.save_tenant(Tenant(name="other"), "test")
     for identity in (BOSS, Identity("other", "chief")):
         office.accounts.save_user(User(identity=identity, admin=True), "secret", "test")

@@ -108,6 +108,7 @@ def allow(office, **changes) -> None:
         tx.save_user(replace(tx.user(ANNA), **changes))
 
 
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind")
 def test_saving_writes_the_contact_once(office, record):
     """The version grows by one; the same table again writes nothing."""
     saved = office.people.assign(ANNA, record.id, {3: Slot.HOME, 1: Slot.HOME}, expect=record.version)
@@ -116,6 +117,7 @@ def test_saving_writes_the_contact_once(office, record):
     assert saved.card == again.card
 
 
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind")
 def test_who_saves_an_older_version_is_told_and_can_see_what_changed(office, record):
     """Nothing is written over; an entry that is gone meanwhile is a conflict, too, and no nonsense."""
     office.people.assign(ANNA, record.id, {3: Slot.MOBILE}, expect=record.version)
@@ -127,6 +129,7 @@ def test_who_saves_an_older_version_is_told_and_can_see_what_changed(office, rec
     assert office.people.seen(ANNA, record.id, 99) is None
 
 
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind")
 def test_who_may_not_change_contacts_can_look_at_them(office, record):
     """Rule 9; who may not even read them sees nothing, and no earlier version either."""
     assert office.people.may_change(ANNA)

@@ -20,8 +20,8 @@ PHONE = Origin(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone
 
 
 @pytest.fixture
-def office(make_office, database_url):
-    return make_office(url=database_url)
+def office(make_office):
+    return make_office()
 
 
 def status(office, kind=Kind.CONTACTS):

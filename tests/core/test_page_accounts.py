@@ -21,8 +21,8 @@ PHONE = Origin(address="192.0.2.9", face=Face.EAS, device="APPL1")
 
 
 @pytest.fixture
-def office(make_office, database_url):
-    return make_office(url=database_url)
+def office(make_office):
+    return make_office()
 
 
 def open_session(office, login="anna", password="secret"):

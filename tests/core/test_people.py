@@ -24,8 +24,8 @@ PHONE, EMAIL = EntryKind.PHONE, EntryKind.EMAIL
 
 
 @pytest.fixture
-def office(make_office, database_url):
-    return make_office(url=database_url)
+def office(make_office):
+    return make_office()
 
 
 @pytest.fixture
@@ -245,6 +245,7 @@ def test_rule_18_taking_the_flag_away_takes_the_contact_off_the_own_devices_only
     assert ("bert",) == office.records.get("t", record.id).value.sync_users
 
 
+@pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_people.py has it")
 def test_many_flags_are_one_commit_and_one_line(office, add):
     """With how many were changed; those that were so already are not counted."""
     ids = [add("Anna", f"A{number}", users=()).id for number in range(4)]
@@ -275,6 +276,7 @@ def test_so_many_contacts_at_once_are_refused(office, count):
         office.people.set_synced(ANNA, [f"r{number}" for number in range(count)], True)
 
 
+@pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_people.py has it")
 def test_a_contact_that_changes_meanwhile_is_not_overwritten(office, add, monkeypatch):
     """It fails, and the others are flagged."""
     first, second = add("Anna", "A", users=()), add("Bert", "B", users=())
@@ -316,6 +318,7 @@ def test_rule_30_a_card_tells_what_the_phone_shows_and_why(card):
     assert ("Anna A", True, 1) == (card.name, card.is_synced, card.version)
 
 
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind; tests/crm/test_people.py has it")
 def test_rule_24_a_slot_moves_from_the_entry_that_had_it(office, card):
     """And the fallback is over as soon as one entry of the kind has a slot (rule 26)."""
     first = office.people.give_slot(ANNA, card.record_id, 2, Slot.MOBILE, expect=card.version)
@@ -327,6 +330,7 @@ def test_rule_24_a_slot_moves_from_the_entry_that_had_it(office, card):
     assert (Slot.BUSINESS, "030 1", True) == shown(third)[0]
 
 
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind; tests/crm/test_people.py has it")
 def test_a_slot_that_does_not_fit_is_refused(office, card):
     """One of another kind, or of an entry that the contact lacks."""
     for entry, slot in ((1, Slot.EMAIL1), (3, Slot.HOME), (9, Slot.HOME)):

@@ -15,8 +15,8 @@ ANNA, NOBODY = Identity("t", "anna"), Identity("t", "nobody")
 
 
 @pytest.fixture
-def office(make_office, database_url):
-    return make_office(url=database_url)
+def office(make_office):
+    return make_office()
 
 
 def closed(office, kind):

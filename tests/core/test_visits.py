@@ -24,8 +24,8 @@ DAVX5 = Origin(address="192.0.2.9", face=Face.DAV, device="DAVx5/4.3.13-ose (202
 
 
 @pytest.fixture
-def office(make_office, database_url):
-    return make_office(url=database_url)
+def office(make_office):
+    return make_office()
 
 
 def come(office, origin=PHONE, password="secret", login="anna"):
