@@ -34,6 +34,7 @@ from radicale_onoffice.core.errors import (
     Unavailable,
 )
 from radicale_onoffice.core.model import Base, Kind, Record
+from radicale_onoffice.core.origins import UNTOLD, Origin
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
@@ -178,7 +179,11 @@ class Writer:
             base=base,
             reach=self.scope,
             also=remember,
+            origin=self._origin(command) if record_id is None else UNTOLD,
         )
+
+    def _origin(self, command: ClientCommand) -> Origin:
+        return Origin(client_id=command.client_id, number=self.generation.number, content=_content(command))
 
     def _text(self, command: ClientCommand, text: str | None, uid: str) -> str:
         if command.instance_id:
