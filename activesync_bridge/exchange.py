@@ -27,6 +27,7 @@ from radicale_onoffice.core.errors import (
     Conflict,
     DuplicateUid,
     GateClosed,
+    MadeBefore,
     NotFound,
     OfficeError,
     OutOfReach,
@@ -97,8 +98,8 @@ class Writer:
         if known is None:
             try:
                 record = self._store(command, None, None, is_outdated=False)
-            except Repeated as other:
-                known = other.record_id
+            except (Repeated, MadeBefore) as earlier:
+                known = earlier.record_id
         if known is not None:
             try:
                 base, is_outdated = self._base(known)

@@ -70,7 +70,7 @@ class Conflict(OfficeError):
 
 
 class MadeBefore(Conflict):
-    """What was to be made had been made before, and is stored as ``record_id`` now: what it is to be is a change of that record."""
+    """What a device repeats had been made the first time, and is stored as ``record_id`` now: what it says is a change of that record."""
 
     def __init__(self, record_id: str, version: int):
         super().__init__(None, version)

@@ -72,8 +72,9 @@ class Records(Lookups):
         (None: the current version); ``expect`` the version that must still be current. ``reach`` is the scope of the feed that the
         device sees. ``also`` is called with the transaction and the record right before the commit, in another transaction if nothing
         had to be written, and again if the write has to be tried again: what a device is told of a change is kept with the change.
-        ``origin`` is by what else a repetition is known of which the device was told nothing: what was made the first time is changed then.
-        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, DuplicateUid, BadRequest, UpstreamDown.
+        ``origin`` is by what else a repetition is known. MadeBefore tells that what the device repeats, of which it had been told nothing, is
+        stored by now as it was the first time: whoever made the draft is to make it again, on top of that record, and put it there.
+        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, MadeBefore, DuplicateUid, BadRequest, UpstreamDown.
         """
         if uid is not None and not 0 < len(uid) <= MAX_UID:
             raise BadRequest(f"The UID has {len(uid)} characters; at most {MAX_UID} are accepted.")
@@ -81,8 +82,8 @@ class Records(Lookups):
         for _ in range(TRIES):
             try:
                 return self._put_once(actor, kind, draft, record_id, origin, base, expect, reach, also)
-            except MadeBefore as made:
-                record_id, reach = made.record_id, None
+            except MadeBefore:
+                raise
             except Conflict:
                 if expect is not None:
                     raise

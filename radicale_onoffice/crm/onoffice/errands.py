@@ -189,13 +189,12 @@ class Errands:
             owned = tx.linked(tenant, errand.kind, candidates)
         return next((one for one in candidates if one not in owned), "")
 
-    def is_anothers(self, errand: Errand, crm_id: str) -> bool:
-        """True if a record that is stored, other than the errand's, is onOffice's of this id."""
-        tenant = errand.actor.identity.tenant
+    def is_stored(self, tenant: str, kind: Kind, crm_id: str) -> bool:
+        """True if our store has onOffice's record of this id."""
         with self._store.reading() as tx:
-            known = tx.linked(tenant, errand.kind, [crm_id])
+            known = tx.linked(tenant, kind, [crm_id])
             owner = tx.record(tenant, known[crm_id][0]) if crm_id in known else None
-        return owner is not None and not owner.deleted and owner.id != errand.record_id
+        return owner is not None and not owner.deleted
 
     def reserve(self, errand: Errand, crm_id: str) -> None:
         """Commit that this is what the errand made, though its record is not stored yet; "" forgets an id that is no more."""

@@ -327,8 +327,8 @@ class OnOffice:
         if connection is None or held.link is None:
             return
         errand = replace(self._errand(actor, kind, record_id, None, held.value), number=held.done)
-        if self.errands.is_anothers(errand, held.link.crm_id):
-            return  # a repetition was faster, and it is that one's record now
+        if self.errands.is_stored(actor.identity.tenant, kind, held.link.crm_id):
+            return  # its repetition was faster and has stored it
         try:
             sending.remove(connection, kind, held.link.crm_id)
         except (OfficeError, NotTaken) as error:
