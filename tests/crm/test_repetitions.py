@@ -110,7 +110,7 @@ class Place:
 
         self.desk.emulated.wires["t"].then = end
         with suppress(PowerFailure):
-            assert 500 == device.send(title)
+            assert device.send(title) in (500, 503)
 
     def poll(self) -> None:
         """What a server does every now and then."""
@@ -144,7 +144,8 @@ def judge(place: Place, device, title: str) -> None:
     assert 1 == len(place.desk.all_stored(device.kind))
     assert [title] == device.has()
     if device.kind is Kind.CONTACTS:
-        assert [NUMBERS[title]] == place.numbers()
+        assert NUMBERS[title] in place.numbers(), "and a number that a device takes away stays in onOffice"
+        assert len(set(place.numbers())) == len(place.numbers())
 
 
 @each
