@@ -82,10 +82,8 @@ class Records(Lookups):
         for _ in range(TRIES):
             try:
                 return self._put_once(actor, kind, draft, record_id, origin, base, expect, reach, also)
-            except MadeBefore:
-                raise
-            except Conflict:
-                if expect is not None:
+            except Conflict as error:
+                if expect is not None or isinstance(error, MadeBefore):
                     raise
             except Refused as error:
                 self._reports.refusal(actor, record_id or f"new ({kind})", error)
@@ -484,7 +482,9 @@ class Records(Lookups):
                 found.append(self._new(actor, Kind.APPOINTMENTS, new_id, held, leftovers, uid))
             except MadeBefore as made:
                 record = self.get(tenant, made.record_id)
-                found.append(self._next(actor, record, self._crm.update(actor, record, value), leftovers, "changed"))
+                changed = self._next(actor, record, self._crm.update(actor, record, value), leftovers, "changed")
+                with self._store.writing() as tx:
+                    self._commit(tx, changed, who)
         return found
 
     def _prune_daily(self) -> None:

@@ -208,3 +208,28 @@ def test_a_client_id_of_a_later_key_is_another_item(place):
     place.poll()
     assert ["Alt", "Neu"] == sorted(place.titles(Kind.TASKS))
     assert ["Alt", "Neu"] == sorted(one.value.subject for one in place.desk.all_stored(Kind.TASKS))
+
+
+SERIES = CALENDAR.format(
+    "BEGIN:VEVENT\r\nUID:s\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260401T100000Z\r\nDTEND:20260401T110000Z\r\n"
+    "RRULE:FREQ=WEEKLY;COUNT=4\r\nSUMMARY:{series}\r\nEND:VEVENT\r\n"
+    "BEGIN:VEVENT\r\nUID:s\r\nDTSTAMP:20260101T000000Z\r\nRECURRENCE-ID:20260408T100000Z\r\nDTSTART:20260409T100000Z\r\n"
+    "DTEND:20260409T110000Z\r\nSUMMARY:{occurrence}\r\nEND:VEVENT\r\n"
+)
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+@pytest.mark.parametrize("titles", [("Serie", "Termin"), ("Serie neu", "Termin neu")])
+def test_a_series_with_an_occurrence_that_stands_alone(place, lost, titles):
+    """Two records are made of one item; whichever is not answered, there are two after the repetition, too."""
+    client, path = place.server.client(), "/anna/calendar/s.ics"
+    if lost == 2:
+        place.desk.fault(verb="create", resourcetype="calendar", kind="pass")
+    place.desk.fault(verb="create", resourcetype="calendar", kind="reset", when="after")
+    place.desk.fault(kind="status", status=429, times=10**6)
+    assert 503 == client.put(path, content=SERIES.format(series="Serie", occurrence="Termin")).status_code
+    assert lost == len(place.titles(Kind.APPOINTMENTS))
+    place.desk.recover()
+    assert client.put(path, content=SERIES.format(series=titles[0], occurrence=titles[1])).status_code in (201, 204)
+    assert (sorted(titles), []) == (sorted(place.titles(Kind.APPOINTMENTS)), place.desk.errands())
+    assert sorted(titles) == sorted(one.value.subject for one in place.desk.all_stored(Kind.APPOINTMENTS))
