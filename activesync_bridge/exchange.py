@@ -27,6 +27,7 @@ from radicale_onoffice.core.errors import (
     Conflict,
     DuplicateUid,
     GateClosed,
+    MadeBefore,
     NotFound,
     OfficeError,
     OutOfReach,
@@ -34,6 +35,7 @@ from radicale_onoffice.core.errors import (
     Unavailable,
 )
 from radicale_onoffice.core.model import Base, Kind, Record
+from radicale_onoffice.core.origins import UNTOLD, Origin
 from radicale_onoffice.core.ports import Transaction
 
 logger = logging.getLogger(__name__)
@@ -96,8 +98,8 @@ class Writer:
         if known is None:
             try:
                 record = self._store(command, None, None, is_outdated=False)
-            except Repeated as other:
-                known = other.record_id
+            except (Repeated, MadeBefore) as earlier:
+                known = earlier.record_id
         if known is not None:
             try:
                 base, is_outdated = self._base(known)
@@ -178,7 +180,11 @@ class Writer:
             base=base,
             reach=self.scope,
             also=remember,
+            origin=self._origin(command) if record_id is None else UNTOLD,
         )
+
+    def _origin(self, command: ClientCommand) -> Origin:
+        return Origin(client_id=command.client_id, number=self.generation.number, content=_content(command))
 
     def _text(self, command: ClientCommand, text: str | None, uid: str) -> str:
         if command.instance_id:

@@ -24,8 +24,8 @@ from radicale.storage import BaseCollection, BaseStorage
 from radicale_onoffice import answers, dav_queries, errors, formats, options, paths, turns, wiring
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.clients import client_of
-from radicale_onoffice.core.errors import BadRequest, CursorInvalid, NotFound, OfficeError, Refused
-from radicale_onoffice.core.feeds import Cursor
+from radicale_onoffice.core.errors import BadRequest, CursorInvalid, MadeBefore, NotFound, OfficeError, Refused
+from radicale_onoffice.core.feeds import DEFAULT, Cursor
 from radicale_onoffice.core.model import Actor, Base, Face, Identity, Kind, Record
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import Offer, Transaction
@@ -266,8 +266,15 @@ class Folder(BaseCollection):
         if expected and item.component_name != expected:
             answers.leave_precondition("C:supported-calendar-component", f"This folder holds {expected} only.")
             raise BadRequest(f"This folder holds {expected} only, not {item.component_name}.")
-        tenant = self._identity.tenant
-        stored = self._office.records.get(tenant, seen.record_id) if seen else None
+        stored = self._office.records.get(self._identity.tenant, seen.record_id) if seen else None
+        try:
+            return self._stored(href, item, text, stored, expect=seen.version if seen else None)
+        except MadeBefore as made:
+            return self._stored(href, item, text, self._office.records.get(self._identity.tenant, made.record_id), expect=None, reach=None)
+
+    def _stored(
+        self, href: str, item: Item, text: str, stored: Record | None, *, expect: int | None, reach: str | None = DEFAULT
+    ) -> Record:
         base = Base(value=stored.value, leftovers=stored.leftovers, text=stored.text) if stored else None
         reader = self._reader()
         draft = formats.load(self._kind, text, base, zone=reader.zone, region=reader.tenant.region)
@@ -278,7 +285,7 @@ class Folder(BaseCollection):
             feeds.announce(tx, self._identity, record, href)
 
         if stored:
-            return records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=seen.version, also=also)
+            return records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=expect, reach=reach, also=also)
         return records.put(actor, self._kind, draft, uid=item.uid, name=href, also=also)
 
     def _reader(self) -> folders.Reader:

@@ -69,6 +69,14 @@ class Conflict(OfficeError):
         self.expected, self.found = expected, found
 
 
+class MadeBefore(Conflict):
+    """What a device repeats had been made the first time, and is stored as ``record_id`` now: what it says is a change of that record."""
+
+    def __init__(self, record_id: str, version: int):
+        super().__init__(None, version)
+        self.record_id = record_id
+
+
 class DuplicateUid(OfficeError):
     """Another record of this reader has the UID already; ``name`` is that record's resource name."""
 

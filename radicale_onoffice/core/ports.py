@@ -31,6 +31,7 @@ from radicale_onoffice.core.model import (
     User,
     Value,
 )
+from radicale_onoffice.core.origins import UNTOLD, Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +391,7 @@ class Errand:
 
     ``before`` is None for a new record, ``after`` for one to be deleted. ``tries`` counts how often a write was sent that had been
     acknowledged before: while it is 0, somebody who was not told of a success waits for the answer, and will repeat what is not done.
+    ``origin`` tells by what that repetition of a new record is known.
     """
 
     number: int = 0
@@ -402,6 +404,7 @@ class Errand:
     at: datetime
     tries: int = 0
     reason: str = ""
+    origin: Origin = UNTOLD
 
 
 class Held(NamedTuple):
@@ -428,12 +431,13 @@ class Crm(Protocol):
     """The CRM behind the store. Called before the commit and outside of any transaction; may raise UpstreamDown or Refused.
 
     ``update`` and ``delete`` raise Conflict if the CRM's own record has changed since it was adopted; it has been adopted anew then, so that
-    a write that carries no expected version is merged and tried again. ``take_back`` undoes a ``create`` that the store could not keep, as far
-    as that can be undone; it raises nothing, because the store has refused already.
+    a write that carries no expected version is merged and tried again. ``create`` raises MadeBefore if an earlier ``create`` of the same
+    origin, of which nobody knew what became, made the record after all with other values; it is stored then. ``take_back`` undoes a
+    ``create`` that the store could not keep, as far as that can be undone; it raises nothing, because the store has refused already.
     """
 
     def new_id(self, tenant: str, kind: Kind) -> str: ...
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held: ...
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value, origin: Origin) -> Held: ...
     def update(self, actor: Actor, record: Record, value: Value) -> Held: ...
     def delete(self, actor: Actor, record: Record) -> Held: ...
     def take_back(self, actor: Actor, kind: Kind, record_id: str, held: Held) -> None: ...

@@ -7,12 +7,13 @@ administrator do, without gates. Equal to what is stored means that nothing is w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from radicale_onoffice.core import merging, rights, rules
 from radicale_onoffice.core.commits import Commit, summarise
 from radicale_onoffice.core.drafts import Draft
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, NotFound, OutOfReach, Refused
+from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, MadeBefore, NotFound, OutOfReach, Refused
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.lookups import Lookups, reader_of_tenant
@@ -27,8 +28,9 @@ from radicale_onoffice.core.model import (
     Right,
     Value,
 )
+from radicale_onoffice.core.origins import UNTOLD, Origin
 from radicale_onoffice.core.policy import Policy
-from radicale_onoffice.core.ports import Crm, ErrandState, Found, Held, Renderer, Store, Transaction
+from radicale_onoffice.core.ports import Crm, Errand, ErrandState, Found, Held, Renderer, Store, Transaction
 from radicale_onoffice.core.reports import Reports
 
 DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an import of the administrator has none
@@ -62,6 +64,7 @@ class Records(Lookups):
         expect: int | None = None,
         reach: str | None = DEFAULT,
         also: Also | None = None,
+        origin: Origin = UNTOLD,
     ) -> Record:
         """Store what a device made or changed, and return what is stored now.
 
@@ -69,15 +72,18 @@ class Records(Lookups):
         (None: the current version); ``expect`` the version that must still be current. ``reach`` is the scope of the feed that the
         device sees. ``also`` is called with the transaction and the record right before the commit, in another transaction if nothing
         had to be written, and again if the write has to be tried again: what a device is told of a change is kept with the change.
-        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, DuplicateUid, BadRequest, UpstreamDown.
+        ``origin`` is by what else a repetition is known. MadeBefore tells that what the device repeats, of which it had been told nothing, is
+        stored by now as it was the first time: whoever made the draft is to make it again, on top of that record, and put it there.
+        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, MadeBefore, DuplicateUid, BadRequest, UpstreamDown.
         """
         if uid is not None and not 0 < len(uid) <= MAX_UID:
             raise BadRequest(f"The UID has {len(uid)} characters; at most {MAX_UID} are accepted.")
+        origin = replace(origin, uid=uid or "", name=name or "")
         for _ in range(TRIES):
             try:
-                return self._put_once(actor, kind, draft, record_id, uid, name, base, expect, reach, also)
-            except Conflict:
-                if expect is not None:
+                return self._put_once(actor, kind, draft, record_id, origin, base, expect, reach, also)
+            except Conflict as error:
+                if expect is not None or isinstance(error, MadeBefore):
                     raise
             except Refused as error:
                 self._reports.refusal(actor, record_id or f"new ({kind})", error)
@@ -90,8 +96,7 @@ class Records(Lookups):
         kind: Kind,
         draft: Draft,
         record_id: str | None,
-        uid: str | None,
-        name: str | None,
+        origin: Origin,
         base: Base | None,
         expect: int | None,
         reach: str | None,
@@ -99,7 +104,7 @@ class Records(Lookups):
     ) -> Record:
         with self._store.reading() as tx:
             who = reader(tx, actor.identity)
-            current, returning = self._target(tx, who, kind, record_id, uid, name)
+            current, returning = self._target(tx, who, kind, record_id, origin.uid or None, origin.name or None)
             if actor.face in DEVICES:
                 rights.demand(who.tenant, who.user, kind, Right.MODIFY if current else Right.CREATE, self._policy)
         if current is not None and not returning:
@@ -114,10 +119,10 @@ class Records(Lookups):
                     also(tx, current)
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
-        new_uid = current.uid if current else (uid or new_id)
+        new_uid = current.uid if current else (origin.uid or new_id)
         # First what leaves the series: were the series first, an interrupted write would have lost it for good.
-        apart = self._split_off(outcome.stand_alone, actor, new_uid, who)
-        held = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
+        apart = self._split_off(outcome.stand_alone, actor, new_uid, who, replace(origin, uid=current.uid) if current else origin)
+        held = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value, origin)
         commit = Commit(
             actor=actor,
             kind=kind,
@@ -126,7 +131,7 @@ class Records(Lookups):
             held=held,
             leftovers=leftovers,
             uid=new_uid,
-            name=name or (current.name if current else ""),
+            name=origin.name or (current.name if current else ""),
             action="changed" if current else "created",
         )
         try:
@@ -253,7 +258,7 @@ class Records(Lookups):
         if current and current.value == value and kept == current.leftovers:
             return current
         new_id = current.id if current else self._crm.new_id(actor.identity.tenant, kind)
-        held = self._crm.update(actor, current, value) if current else self._crm.create(actor, kind, new_id, value)
+        held = self._crm.update(actor, current, value) if current else self._crm.create(actor, kind, new_id, value, UNTOLD)
         commit = Commit(
             actor=actor,
             kind=kind,
@@ -299,6 +304,28 @@ class Records(Lookups):
                 tx.save_link(tenant, kind, current.id, held.link)
                 return current
             return self._commit(tx, self._adoption(actor, kind, current, Held(value, held.link)), who)
+
+    def adopt_made(self, errand: Errand, held: Held) -> Record:
+        """``adopt`` what an errand made of which nobody was told: under the errand's record id and by all that its device calls it.
+
+        So the device's repetition is a change of this record. Raises Conflict.
+        """
+        assert held.link is not None
+        actor, kind, origin = errand.actor, errand.kind, errand.origin
+        tenant = actor.identity.tenant
+        held = held._replace(value=rules.normalise(held.value), done=errand.number)
+        with self._store.writing() as tx:
+            who = reader_of_tenant(tx, actor.identity)
+            current = tx.record(tenant, errand.record_id)
+            if current is not None:
+                return self._commit(tx, self._next(actor, current, held, current.leftovers, "changed"), who)
+            is_free = not origin.uid or not tx.with_uid(tenant, kind, summarise(held.value, who).audience, origin.uid)
+            name = origin.name if origin.name and is_free and tx.named(actor.identity, kind, origin.name) is None else ""
+            made = self._new(actor, kind, errand.record_id, held, Leftovers(), (is_free and origin.uid) or errand.record_id)
+            stored = self._commit(tx, replace(made, name=name), who)
+            for client_id in filter(None, (origin.client_id, origin.content)):
+                tx.save_client_id(actor.identity, actor.device, kind.value, origin.number, client_id, stored.id)
+            return stored
 
     def adopt_all(self, actor: Actor, kind: Kind, found: Sequence[Found], *, since: int, also: Callable[[Transaction], None]) -> list[str]:
         """``adopt`` for many records in one commit, in which ``also`` is called, too.
@@ -436,7 +463,7 @@ class Records(Lookups):
         return commit.name if commit.name and not tx.name_taken(tenant, commit.kind, commit.name) else default
 
     def _split_off(
-        self, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], actor: Actor, series_uid: str, who: Reader
+        self, stand_alone: Sequence[tuple[str, Appointment, Leftovers]], actor: Actor, series_uid: str, who: Reader, origin: Origin
     ) -> list[Commit]:
         """The changed occurrences of a series as appointments of their own (rule 72), each under a UID made of its day."""
         if not stand_alone:
@@ -446,11 +473,18 @@ class Records(Lookups):
         with self._store.reading() as tx:
             known = {uid for uid in uids if tx.with_uid(tenant, Kind.APPOINTMENTS, principals, uid)}
         found: list[Commit] = []
-        for uid, (_, value, leftovers) in zip(uids, stand_alone, strict=True):
-            if uid not in known:
-                new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
-                held = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
+        for uid, (suffix, value, leftovers) in zip(uids, stand_alone, strict=True):
+            if uid in known:
+                continue
+            new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
+            try:
+                held = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value, origin.part(suffix))
                 found.append(self._new(actor, Kind.APPOINTMENTS, new_id, held, leftovers, uid))
+            except MadeBefore as made:
+                record = self.get(tenant, made.record_id)
+                changed = self._next(actor, record, self._crm.update(actor, record, value), leftovers, "changed")
+                with self._store.writing() as tx:
+                    self._commit(tx, changed, who)
         return found
 
     def _prune_daily(self) -> None:

@@ -6,6 +6,7 @@ import secrets
 import time
 
 from radicale_onoffice.core.model import Actor, Kind, Record, Value
+from radicale_onoffice.core.origins import Origin
 from radicale_onoffice.core.ports import Held
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no letter that reads as a digit
@@ -28,7 +29,7 @@ class Embedded:
         """An id that no record has had."""
         return new_id()
 
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held:
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value, origin: Origin) -> Held:
         """Nothing is changed on the way."""
         return Held(value)
 

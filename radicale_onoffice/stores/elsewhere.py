@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Row, and_, delete, or_, select, update
 
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind
+from radicale_onoffice.core.origins import UNTOLD, Origin
 from radicale_onoffice.core.ports import Errand, ErrandState, Link
 from radicale_onoffice.stores import tables
 from radicale_onoffice.stores.statements import Part, chunks, from_micros, insert, to_micros
@@ -30,6 +33,7 @@ def _errand(row: Row) -> Errand:
         at=at,
         tries=row.tries,
         reason=row.reason,
+        origin=Origin(**json.loads(row.origin or "{}")),
     )
 
 
@@ -47,6 +51,7 @@ def _row(errand: Errand) -> dict[str, object]:
         "at": to_micros(errand.at),
         "tries": errand.tries,
         "reason": errand.reason,
+        "origin": "" if errand.origin == UNTOLD else json.dumps(asdict(errand.origin)),
     }
 
 

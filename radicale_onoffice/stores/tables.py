@@ -247,6 +247,7 @@ errands = Table(
     Column("at", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("origin", Text, nullable=False, server_default=""),
     Index(None, "tenant", "number"),
     sqlite_autoincrement=True,
 )

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from radicale_onoffice.core.drafts import ContactDraft
-from radicale_onoffice.core.errors import DuplicateUid, NotFound, OfficeError, UpstreamDown
-from radicale_onoffice.core.model import Kind, Slot
+from radicale_onoffice.core.errors import DuplicateUid, MadeBefore, NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.model import Actor, Base, Face, Kind, Slot
 from radicale_onoffice.core.policy import OnOutage, Policy
-from tests.crm.desks import CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, numbers
+from tests.crm.desks import ANNA, CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, numbers
 
 KINDS = list(Kind)
 # What happened, and whether onOffice did what it was sent
@@ -261,16 +261,43 @@ def test_two_devices_that_make_the_same_make_two(desk):
 GONE = {Kind.CONTACTS: ("Status2Adr", "status2adr_archive"), Kind.TASKS: ("Status", 5), Kind.APPOINTMENTS: ("status", "nowhere")}
 
 
+ANNAS = {Kind.CONTACTS: {"sync_users": ("anna",)}, Kind.APPOINTMENTS: {"participants": ("anna",)}, Kind.TASKS: {"responsible": "anna"}}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_devices_that_make_the_same_uid_at_once_leave_one_record(desk, make_office, kind):
+def test_a_uid_that_somebody_else_took_meanwhile_leaves_one_record(desk, make_office, kind):
     """Over two processes: whoever is stored second is told that the UID is taken, and what it made in onOffice is taken back."""
     at, other = desk(), make_office(crm="onoffice")
     at.add(kind, uid="earlier", name="earlier.item")
-    draft = DRAFTS[kind](value=replace(VALUES[kind], **CHANGES[kind]))
-    tablet = replace(PHONE, device="tablet")
-    at.emulated.wires["t"].then = lambda: other.records.put(tablet, kind, draft, uid="of-the-device", name="b.item")
+    value = replace(VALUES[kind], **CHANGES[kind], **ANNAS[kind])
+    user = Actor(identity=ANNA, face=Face.CRM)
+    at.emulated.wires["t"].then = lambda: other.records.write(user, kind, value, uid="of-the-device", name="b.item")
     with pytest.raises(DuplicateUid):
         at.add(kind)
     name, gone = GONE[kind]
     assert 2 == len([row for row in at.rows(kind) if row.get(name) != gone])
     assert ([], 2) == (at.errands(), len(at.all_stored(kind)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_repetition_that_overtakes_the_first_try_stays(desk, make_office, kind):
+    """A device that waits no longer edits and comes again, to another process, while the first try is still under way: the edit stands."""
+    at, other = desk(), make_office(crm="onoffice")
+
+    def come_again() -> None:
+        how = {"uid": "of-the-device", "name": "a.item"}
+        with pytest.raises(MadeBefore) as told:
+            other.records.put(PHONE, kind, DRAFTS[kind](value=replace(VALUES[kind], **CHANGES[kind])), **how)
+        made = other.records.get("t", told.value.record_id)
+        assert ("of-the-device", "a.item") == (made.uid, made.name)
+        had = Base(value=made.value, leftovers=made.leftovers, text=made.text)
+        draft = DRAFTS[kind](value=replace(made.value, **CHANGES[kind]))
+        other.records.put(PHONE, kind, draft, record_id=made.id, base=had)
+
+    at.emulated.connections.to("t").account()
+    at.emulated.wires["t"].then = come_again
+    with pytest.raises(DuplicateUid):
+        at.add(kind)
+    *_, column, value = COLUMNS[kind]
+    (row,), (stored,) = at.rows(kind), at.all_stored(kind)
+    assert ([], value, row["id"]) == (at.errands(), str(row[column]), at.number(stored))

@@ -9,6 +9,7 @@ import pytest
 
 from radicale_onoffice.core.errors import NotFound
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Task
+from radicale_onoffice.core.origins import UNTOLD, Origin
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link
 from radicale_onoffice.stores.sql import open_store
 
@@ -89,6 +90,41 @@ def test_errands_are_kept_in_order_and_their_numbers_are_never_used_again(store)
         tx.remove_errand(second)
         assert tx.add_errand(errand) > second
         assert [] == tx.errands("other")
+
+
+def test_an_errand_keeps_what_its_device_calls_the_item(store):
+    """All of it, and nothing of one that nobody calls anything."""
+    errand = Errand(actor=CRM, kind=Kind.TASKS, record_id="r1", before=None, after=Task(subject="a"), state=ErrandState.SENT, at=NOW)
+    told = replace(errand, origin=Origin(uid="u-ä", name="a.ics", client_id="c1", number=2**40, content="=77"))
+    with store.writing() as tx:
+        for one in (errand, told):
+            tx.add_errand(one)
+        assert [UNTOLD, told.origin] == [one.origin for one in tx.errands("t")]
+        first, second = tx.errands("t")
+        tx.save_errand(replace(first, origin=told.origin))
+        tx.save_errand(replace(second, origin=UNTOLD))
+        assert [told.origin, UNTOLD] == [one.origin for one in tx.errands("t")]
+
+
+def test_what_was_made_for_a_device_is_adopted_by_all_that_it_calls_it(make_office, database_url):
+    """Record id, UID, name and ClientIds, in the commit that ends the errand; a UID that its user has already stays where it is."""
+    office = make_office(url=database_url)
+    phone = Actor(identity=ANNA, face=Face.EAS, device="dev1")
+    value = Contact(last_name="Berger", sync_users=("anna",))
+    origin = Origin(uid="u1", name="a.vcf", client_id="c1", number=7, content="=77")
+    errand = Errand(
+        actor=phone, kind=Kind.CONTACTS, record_id="r1", before=None, after=value, state=ErrandState.SENT, at=NOW, origin=origin
+    )
+    with office.store.writing() as tx:
+        numbers = [tx.add_errand(replace(errand, record_id=record_id)) for record_id in ("r1", "r2")]
+    first = office.records.adopt_made(replace(errand, number=numbers[0]), Held(value, Link("17")))
+    second = office.records.adopt_made(replace(errand, record_id="r2", number=numbers[1]), Held(value, Link("18")))
+    assert [("r1", "u1", "a.vcf"), ("r2", "r2", "r2.vcf")] == [(one.id, one.uid, one.name) for one in (first, second)]
+    with office.store.reading() as tx:
+        assert [] == tx.errands("t")
+        assert {"17": "r1", "18": "r2"} == tx.links("t", Kind.CONTACTS)
+        assert "r1" == tx.named(ANNA, Kind.CONTACTS, "a.vcf")
+        assert {(7, "c1"), (7, "=77")} == set(tx.client_ids(ANNA, "dev1", "contacts"))
 
 
 def test_what_a_mirror_remembers_is_replaced_and_forgotten(store):

@@ -3,6 +3,7 @@
 Each change is merged with what onOffice holds by now: fields that both sides changed keep onOffice's value (U46), and that is reported. What
 onOffice refuses is kept with its reason for the administrator (``errand list, retry, drop``); a changed record goes back to what onOffice
 has, a new one stays here alone until then. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
+A new record that is found that way is stored by all that the device calls it, so that the repetition is a change of it, whenever it comes.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from radicale_onoffice.core import merging
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Value
-from radicale_onoffice.core.ports import Errand, ErrandState, Link, Store
+from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.reports import REFUSED
 from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
@@ -30,7 +31,6 @@ from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken, entry_
 from radicale_onoffice.crm.onoffice.writing import OnOffice
 
 logger = logging.getLogger(__name__)
-KEPT = timedelta(minutes=15)  # that a new record without an acknowledged device waits for the device's repetition
 
 
 @dataclass(slots=True)
@@ -77,7 +77,9 @@ class Drain:
         return drained
 
     def _alone(self, errand: Errand) -> AbstractContextManager[None]:
-        return self._crm.alone(errand.actor.identity.tenant, errand.record_id)
+        """What a device may be repeating just now is waited for."""
+        is_repeated = errand.before is None and not is_queued(errand)
+        return self._crm.alone(errand.actor.identity.tenant, errand.actor.identity.user if is_repeated else errand.record_id)
 
     def _holds_lease(self, tenant: str) -> bool:
         now = self._clock()
@@ -117,17 +119,23 @@ class Drain:
             except (Conflict, NotFound) as change:
                 logger.info("errand %d is settled: %s", errand.number, change)
             return None
-        if not self._errands.is_older_than(errand, KEPT):
+        if self._errands.is_young(errand):
             return ErrandState.SENT
-        assert errand.after is not None
-        tenant, crm_id = errand.actor.identity.tenant, self._errands.made(connection, errand)
-        row = sending.read(connection, errand.kind, crm_id) if crm_id else None
-        if row is not None:
-            value = sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after))
-            record = self._errands.record(tenant, errand.record_id)
-            self._errands.adopt(tenant, errand.kind, value, row, record.id if record else None)
-        self._errands.forget(errand)
+        crm_id = self._errands.made(connection, errand)
+        if not crm_id or sending.read(connection, errand.kind, crm_id) is None:
+            self._errands.forget(errand)
+            return None
+        try:
+            taken = self._errands.take_over(connection, errand, crm_id)
+        except OutcomeUnknown:
+            return ErrandState.SENT
+        self._told(errand, taken)
+        self._errands.adopt_made(errand, Held(taken.value, link_of(errand.kind, taken.row)))
         return None
+
+    def _told(self, errand: Errand, taken: Taken) -> None:
+        if taken.refused:
+            self._errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
 
     # --------------------------------------------------------------- one errand
 
@@ -212,8 +220,8 @@ class Drain:
             ours = entry_ids(errand.after) - (entry_ids(errand.before) if errand.before else frozenset()) if errand.after else frozenset()
             value = sending.load(errand.kind, taken.row, connection, record.value, ours)
             self._errands.adopt(tenant, errand.kind, value, taken.row, record.id)
-        if taken is not None and taken.refused:
-            self._errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
+        if taken is not None:
+            self._told(errand, taken)
         self._errands.forget(errand)
 
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:

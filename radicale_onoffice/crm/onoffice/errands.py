@@ -95,10 +95,6 @@ class Errands:
         """True while it may still be carried out by onOffice, long after we gave up waiting."""
         return self._clock() - errand.at < self._late
 
-    def is_older_than(self, errand: Errand, age: timedelta) -> bool:
-        """True if it was sent so long ago."""
-        return self._clock() - errand.at >= age
-
     def not_known_yet(self, errand: Errand) -> OutcomeUnknown:
         """What whoever wants to write meanwhile is told."""
         left = round((errand.at + self._late - self._clock()).total_seconds())
@@ -118,6 +114,10 @@ class Errands:
         """Store what onOffice holds. Raises Conflict."""
         actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
         return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id)
+
+    def adopt_made(self, errand: Errand, held: Held) -> Record:
+        """Store what an errand made whose device was told nothing, by all that the device calls it. Raises Conflict."""
+        return self._records().adopt_made(errand, held)
 
     def demand_unchanged(self, connection: Connection, record: Record, row: Row) -> None:
         """Adopt what somebody changed in onOffice meanwhile, and raise Conflict so that it is merged."""
@@ -175,7 +175,9 @@ class Errands:
         with self._store.reading() as tx:
             known = tx.errands(errand.actor.identity.tenant)
         made = (one for one in known if one.state is ErrandState.SENT and one.before is None and one.kind is errand.kind)
-        return next((one for one in made if one.record_id == errand.record_id or settling.same_wish(one, errand)), None)
+        return next(
+            (one for one in made if one.record_id == errand.record_id or (not is_queued(one) and settling.is_repeated(one, errand))), None
+        )
 
     def made(self, connection: Connection, errand: Errand) -> str:
         """The id of what an errand made; "" if there is nothing. Raises UpstreamDown."""
@@ -186,6 +188,13 @@ class Errands:
         with self._store.reading() as tx:
             owned = tx.linked(tenant, errand.kind, candidates)
         return next((one for one in candidates if one not in owned), "")
+
+    def is_stored(self, tenant: str, kind: Kind, crm_id: str) -> bool:
+        """True if our store has onOffice's record of this id."""
+        with self._store.reading() as tx:
+            known = tx.linked(tenant, kind, [crm_id])
+            owner = tx.record(tenant, known[crm_id][0]) if crm_id in known else None
+        return owner is not None and not owner.deleted
 
     def reserve(self, errand: Errand, crm_id: str) -> None:
         """Commit that this is what the errand made, though its record is not stored yet; "" forgets an id that is no more."""

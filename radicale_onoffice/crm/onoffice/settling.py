@@ -76,9 +76,17 @@ def _first(contact: Contact, connection: Connection) -> set[tuple[EntryKind, str
     return {(entry.kind, normalised(entry.kind, entry.value, region)) for entry in contact.entries if entry.value in sent}
 
 
-def same_wish(one: Errand, other: Errand) -> bool:
-    """True if an errand is the repetition of another one: the same thing to be made, by the same device of the same user."""
-    return (one.actor, one.kind, one.before, _timeless(one.after)) == (other.actor, other.kind, other.before, _timeless(other.after))
+def is_repeated(one: Errand, other: Errand) -> bool:
+    """True if both are to make the same item of a user: what its device calls it tells, and if nothing is known of that, equal values."""
+    if (one.kind, one.actor.identity) != (other.kind, other.actor.identity):
+        return False
+    told = one.origin.is_same(other.origin, same_device=one.actor.device == other.actor.device)
+    return told if told is not None else one.actor == other.actor and same_value(one, other)
+
+
+def same_value(one: Errand, other: Errand) -> bool:
+    """True if both are to leave the same."""
+    return _timeless(one.after) == _timeless(other.after)
 
 
 def _timeless(value: Value | None) -> Value | None:

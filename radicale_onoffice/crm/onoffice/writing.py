@@ -19,8 +19,8 @@ and nobody knows. Looking first has the same gap between its two requests, each 
 A new contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
 
 What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
-looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand. While onOffice
-is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
+looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand: of a new record
+by its ``Origin``, whatever was edited meanwhile. While onOffice is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 from zlib import crc32
 
-from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.errors import Conflict, MadeBefore, NotFound, OfficeError, Refused, UpstreamDown
 from radicale_onoffice.core.model import Actor, Kind, Record, Task, Value
+from radicale_onoffice.core.origins import Origin
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.records import Records
@@ -74,9 +75,9 @@ class OnOffice:
         """An id of ours: onOffice's own is only known when it has the record."""
         return new_id()
 
-    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value) -> Held:
-        """Make a record there. Raises Refused, UpstreamDown."""
-        errand = self._errand(actor, kind, record_id, None, value)
+    def create(self, actor: Actor, kind: Kind, record_id: str, value: Value, origin: Origin) -> Held:
+        """Make a record there. Raises MadeBefore, Refused, UpstreamDown."""
+        errand = replace(self._errand(actor, kind, record_id, None, value), origin=origin)
         return self._written(errand, actor.identity.user, lambda connection, _: self._create(connection, errand))
 
     def update(self, actor: Actor, record: Record, value: Value) -> Held:
@@ -258,10 +259,14 @@ class OnOffice:
             raise
 
     def _again(self, connection: Connection, errand: Errand, earlier: Errand) -> Held:
-        """A device repeats what it was not told of: what the earlier errand made becomes this record."""
+        """A device repeats what it was not told of: what the earlier errand made becomes this record, or is this record and was edited."""
+        is_edited = earlier.record_id != errand.record_id and not settling.same_value(earlier, errand)
         link = self.errands.link(errand.actor.identity.tenant, earlier.record_id)
         try:
             crm_id = self.errands.made(connection, earlier)
+            if crm_id and is_edited:
+                made = self.errands.adopt_made(earlier, self._reported(self.errands.take_over(connection, earlier, crm_id), earlier))
+                raise MadeBefore(made.id, made.version)
             if crm_id:
                 return self._reported(self.errands.take_over(connection, replace(earlier, after=errand.after), crm_id), earlier)
             if not self.errands.is_young(earlier):
@@ -270,6 +275,8 @@ class OnOffice:
             error = self.errands.not_known_yet(earlier)
         except UpstreamDown as down:
             error = OutcomeUnknown(str(down), down.retry_after)
+        if is_edited:
+            raise error  # kept, it could be told no more from what the earlier one made
         return self._kept(replace(errand, number=earlier.number, at=earlier.at), error, link)
 
     def _reported(self, taken: Taken, errand: Errand) -> Held:
@@ -320,6 +327,8 @@ class OnOffice:
         if connection is None or held.link is None:
             return
         errand = replace(self._errand(actor, kind, record_id, None, held.value), number=held.done)
+        if self.errands.is_stored(actor.identity.tenant, kind, held.link.crm_id):
+            return  # its repetition was faster and has stored it
         try:
             sending.remove(connection, kind, held.link.crm_id)
         except (OfficeError, NotTaken) as error:
