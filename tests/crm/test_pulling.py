@@ -220,6 +220,30 @@ def test_what_waits_is_sent_before_anything_is_pulled(made):
     assert ["Neu"] == [row["Name"] for row in made.controls["t"].rows("address")]
 
 
+def test_what_cannot_be_sent_now_does_not_keep_the_mirror_waiting(made):
+    """A change of a task is kept, and the API user lost the right to tasks: contacts are polled, and the change is sent with the right."""
+    control = made.controls["t"]
+    for title in ("Rückruf", "Brief"):
+        control.add("task", {"Betreff": title, "Verantwortung": "anna"})
+    made.round()
+    with made.store.reading() as tx:
+        record = next(one for one in tx.all_records("t", Kind.TASKS) if one.value.subject == "Rückruf")
+    control.fault(kind="status", status=503, times=10_000)
+    actor, value = Actor(identity=Identity("t", "anna"), face=Face.DAV), replace(record.value, subject="Neu")
+    made.office.records.write(actor, Kind.TASKS, value, record_id=record.id, expect=record.version)
+    control.clear_faults()
+    control.set_right(api := made.emulated.emulators["t"].account.user("api"), "task", "read", allowed=False)
+    made.add("t", "Eins")
+    made.emulated.waited += 60
+    made.seconds += SECONDS
+    made.round()
+    assert (["Eins"], 1, None) == (made.names("t"), made.state("t").queued, made.state("t").trouble)
+    control.set_right(api, "task", "read", allowed=True)
+    made.seconds += SECONDS
+    made.round()
+    assert (["Brief", "Neu"], 0) == (sorted(row["Betreff"] for row in control.rows("task")), made.state("t").queued)
+
+
 def test_a_stopping_server_leaves_a_fill_where_it_is(made):
     """It ends after a page, gives the lease back, and the next process goes on."""
     for number in range(3):

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from radicale_onoffice.core import merging
-from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Link, Store
 from radicale_onoffice.core.reports import REFUSED
@@ -48,9 +48,10 @@ class Drain:
     def __init__(self, crm: OnOffice, store: Store, clock: Callable[[], datetime], holder: str):
         self._crm, self._store, self._clock, self._holder = crm, store, clock, holder
         self._errands: Errands = crm.errands
+        self._told: dict[int, str] = {}  # what was wrong with an errand when it was logged last
 
     def __call__(self, tenant: str) -> Drained:
-        """Do what can be done now. Raises UpstreamDown when onOffice does not answer; what is left is done another time."""
+        """Do what can be done now; what is left is done another time. Raises OfficeError only when onOffice or our database does not answer."""
         waiting = [one for one in self._errands.all(tenant) if one.state is not ErrandState.REFUSED]
         connection = self._crm.connections.to(tenant)
         if connection is None or not waiting or not self._holds_lease(tenant):
@@ -67,14 +68,29 @@ class Drain:
             if errand.record_id in blocked or not self._holds_lease(tenant):
                 drained.left += 1
                 continue
-            with self._alone(errand):
-                state = self._one(connection, errand)
+            state = self._apart(connection, errand)
             drained.done += state is None
             drained.refused += state is ErrandState.REFUSED
             if state in (ErrandState.SENT, ErrandState.WAITING):
                 drained.left += 1
                 blocked.add(errand.record_id)
         return drained
+
+    def _apart(self, connection: Connection, errand: Errand) -> ErrandState | None:
+        """As ``_one``; what is wrong with this errand alone keeps neither the others nor the mirror waiting."""
+        try:
+            with self._alone(errand):
+                state = self._one(connection, errand)
+        except OfficeError as error:
+            is_our_database = isinstance(error, Unavailable) and not isinstance(error, UpstreamDown)
+            if is_our_database or connection.client.down_since is not None:
+                raise
+            if self._told.get(errand.number) != str(error):
+                logger.warning("errand %d of %s waits: %s", errand.number, errand.actor.identity.tenant, error)
+            self._told[errand.number] = str(error)
+            return ErrandState.WAITING
+        self._told.pop(errand.number, None)
+        return state
 
     def _alone(self, errand: Errand) -> AbstractContextManager[None]:
         return self._crm.alone(errand.actor.identity.tenant, errand.record_id)
