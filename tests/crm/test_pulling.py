@@ -11,7 +11,8 @@ import pytest
 
 from radicale_onoffice import mirrors, pulling, wiring
 from radicale_onoffice.asgi import Metrics
-from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Tenant, User
+from radicale_onoffice.core.errors import NotFound
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, TaskStatus, Tenant, User
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.leases import LEASE
@@ -242,6 +243,24 @@ def test_what_cannot_be_sent_now_does_not_keep_the_mirror_waiting(made):
     made.seconds += SECONDS
     made.round()
     assert (["Brief", "Neu"], 0) == (sorted(row["Betreff"] for row in control.rows("task")), made.state("t").queued)
+
+
+def test_what_was_hidden_when_a_device_changed_it_comes_back(made):
+    """A right hides one task, and a device that ticks it off is told that it is gone; with the right the same task is here again."""
+    control = made.controls["t"]
+    numbers = [control.add("task", {"Betreff": title, "Verantwortung": "anna"}) for title in ("Rückruf", "Brief")]
+    made.round()
+    with made.store.reading() as tx:
+        record = next(one for one in tx.all_records("t", Kind.TASKS) if one.value.subject == "Rückruf")
+    api = made.emulated.emulators["t"].account.user("api")
+    control.set_right(api, "task", "read", allowed=False, record=numbers[0])
+    actor, value = Actor(identity=Identity("t", "anna"), face=Face.DAV), replace(record.value, done=True, status=TaskStatus.COMPLETED)
+    with pytest.raises(NotFound):
+        made.office.records.write(actor, Kind.TASKS, value, record_id=record.id, expect=record.version)
+    control.set_right(api, "task", "read", allowed=True, record=numbers[0])
+    made.puller._mirrors.of("t").sweep()
+    with made.store.reading() as tx:
+        assert (False, record.value) == ((back := tx.record("t", record.id)).deleted, back.value)
 
 
 def test_a_stopping_server_leaves_a_fill_where_it_is(made):

@@ -7,13 +7,13 @@ An errand is committed before anything is sent and goes in the commit that store
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
-from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
+from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.reports import DEVIATION, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
@@ -136,8 +136,15 @@ class Errands:
 
     def drop(self, record: Record) -> None:
         """Store that onOffice has a record no more."""
-        if not record.deleted:
-            self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), [record.id])
+        if record.deleted:
+            return
+
+        def forget_digest(tx: Transaction, _record_ids: Sequence[str]) -> None:
+            link = tx.link(record.tenant, record.id)
+            if link is not None:  # should it ever come back, it is looked at, though it is what it was
+                tx.save_link(record.tenant, record.kind, record.id, Link(link.crm_id))
+
+        self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), [record.id], also=forget_digest)
 
     # -------------------------------------------------------- unknown outcomes
 
