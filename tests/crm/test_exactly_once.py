@@ -104,20 +104,32 @@ def test_what_a_creation_could_not_say_is_said_once(desk, fault):
     assert ([at.emulator.account.user("anna")], []) == (row["links"]["address:user:sync"], at.errands())
 
 
+@pytest.mark.parametrize("insists", [False, True])
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_change_is_made_once(desk, kind, fault):
-    """A number that is added stands there once; so does everything else."""
+def test_a_change_is_made_once(desk, kind, fault, insists):
+    """A number that is added stands there once; so does everything else. Nobody who insists on a version (If-Match) is told of its own change."""
     at = desk()
     record = at.add(kind)
     at.fault(verb="modify", resourcetype=TABLES[kind], **FAULTS[fault])
     more = {"sent": {**NUMBERS, Slot.HOME: "0241 77"}} if kind is Kind.CONTACTS else {}
-    insist(at, lambda: at.edit(record, **CHANGES[kind], **more))
+    insist(at, lambda: at.edit(record, expect=record.version if insists else None, **CHANGES[kind], **more))
     *_, column, value = COLUMNS[kind]
     row = at.row(record)
     assert (value, []) == (str(row[column]), at.errands())
     if kind is Kind.CONTACTS:
         assert sorted([NUMBERS[Slot.BUSINESS], NUMBERS[Slot.MOBILE], "0241 77"]) == numbers(row)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("kind", "change"), [(Kind.CONTACTS, {"city": "Köln"}), (Kind.TASKS, {"description": "neu", "priority": 1})])
+def test_a_change_in_one_request_is_acknowledged_with_the_first_answer(desk, kind, change, fault):
+    """The client's own repetition looks at what the try before it wrote, and that is nobody else's change: one version, as if nothing had been."""
+    at = desk()
+    record = at.add(kind)
+    at.fault(verb="modify", resourcetype=TABLES[kind], **FAULTS[fault])
+    changed = insist(at, lambda: at.edit(record, expect=record.version, **change), 1 if fault in DONE else 8)
+    assert (2, [], replace(record.value, **change)) == (changed.version, at.errands(), at.stored(record).value)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

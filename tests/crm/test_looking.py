@@ -106,6 +106,22 @@ def test_what_both_changed_stays_as_it_is_in_onoffice(desk, kind):
     assert ["dav", "crm", "dav"] == actors
 
 
+SAME = [
+    *((kind, {BOTH[kind][0]: "gleich"}, {BOTH[kind][2]: "gleich"}) for kind in KINDS),
+    (Kind.APPOINTMENTS, {"status": "canceled"}, {"status": AppointmentStatus.CANCELLED}),
+]
+
+
+@pytest.mark.parametrize(("kind", "columns", "changes"), SAME)
+def test_who_wants_what_is_there_already_is_told_of_no_conflict(desk, kind, columns, changes):
+    """Also a client that insists on its version: it has what it wants, and nobody's change is lost."""
+    at = desk()
+    record = at.add(kind)
+    at.control.edit(TABLES[kind], at.number(record), **columns)
+    changed = at.edit(record, expect=record.version, **changes)
+    assert (2, replace(record.value, **changes), []) == (changed.version, at.stored(record).value, at.errands())
+
+
 @pytest.mark.parametrize("on_outage", OnOutage)
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_outage_before_it_is_put_back(desk, kind, on_outage):

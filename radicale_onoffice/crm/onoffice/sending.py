@@ -108,13 +108,21 @@ def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after
     """
     actions = rows.modify(crm_id, before, after, connection.account())
     found, row, refused = _perform(connection, kind, crm_id, actions, look=look)
-    if look and (found is None or load(kind, found, connection, before) != before):
+    if look and not _is_expected(connection, kind, found, before, after, refused=bool(refused)):
         raise Overtaken(found, row)
     if refused:
         raise NotTaken(row, _error_of(refused[0], is_there=row is not None))
     if row is None:
         raise OutcomeUnknown(f"onOffice does not show its {kind} {crm_id} any more after a write.", RETRY_AFTER)
     return Taken(row, load(kind, row, connection, after, entry_ids(after) - entry_ids(before)))
+
+
+def _is_expected(connection: Connection, kind: Kind, found: Record | None, before: Value, after: Value, *, refused: bool) -> bool:
+    """True if a look found what was there before, or what was to be: the client's own earlier try, whose answer was lost, has written it."""
+    if found is None:
+        return False
+    holds = load(kind, found, connection, before)
+    return holds == before or (not refused and not rows.modify(found.id, holds, after, connection.account()))
 
 
 def make(connection: Connection, kind: Kind, value: Value) -> Taken:
