@@ -11,6 +11,7 @@ from radicale_onoffice.core.drafts import ContactDraft
 from radicale_onoffice.core.errors import DuplicateUid, NotFound, OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Kind, Slot
 from radicale_onoffice.core.policy import OnOutage, Policy
+from radicale_onoffice.crm.onoffice.draining import Drain
 from tests.crm.desks import CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, numbers
 
 KINDS = list(Kind)
@@ -286,3 +287,14 @@ def test_two_devices_that_make_the_same_uid_at_once_leave_one_record(desk, make_
     name, gone = GONE[kind]
     assert 2 == len([row for row in at.rows(kind) if row.get(name) != gone])
     assert ([], 2) == (at.errands(), len(at.all_stored(kind)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_another_process_is_just_writing_is_left_to_it(desk, make_office, kind):
+    """A turn that begins while the answer to a change is on its way clears nothing up: the client is not told of its own change (If-Match)."""
+    at, other = desk(), make_office(crm="onoffice")
+    record = at.add(kind)
+    left = []
+    at.emulated.wires["t"].then = lambda: left.append(Drain(other.crm, other.store, at.clock, "two")("t").left)
+    changed = at.edit(record, expect=record.version, **CHANGES[kind])
+    assert (2, [1], []) == (changed.version, left, at.errands())

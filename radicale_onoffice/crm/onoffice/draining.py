@@ -20,7 +20,7 @@ from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Valu
 from radicale_onoffice.core.ports import Errand, ErrandState, Link, Store
 from radicale_onoffice.core.reports import REFUSED
 from radicale_onoffice.crm.onoffice import sending, settling
-from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
+from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.leases import LEASE
@@ -124,7 +124,9 @@ class Drain:
     # ----------------------------------------------------------- never answered
 
     def _clear_up(self, connection: Connection, errand: Errand) -> ErrandState | None:
-        """A write that was interrupted before its device was told."""
+        """A write that was interrupted before its device was told, or that another process is just making: that one stores what becomes of it."""
+        if not self._errands.is_older_than(errand, IN_FLIGHT):
+            return ErrandState.SENT
         if errand.before is not None:
             try:
                 self._errands.settle(connection, errand)
