@@ -203,6 +203,26 @@ def test_an_administrators_word_about_an_alarm_is_heard(made):
         assert not mirrors.is_asked_to_accept(tx, "t")
 
 
+def test_an_administrators_word_is_no_reason_to_ask_without_a_pause(made):
+    """A process that may not pull leaves it to the one that does, and looks every few seconds whether that one has ended."""
+    made.round()
+    other, begun = made.another(), []
+    other._attend = lambda tenant, *, is_accepted: begun.append(tenant) or Puller._attend(other, tenant, is_accepted=is_accepted)
+    with made.store.writing() as tx:
+        mirrors.ask_to_accept(tx, "t", is_asked=True)
+    for seconds in (0, 0, 0, pulling.LOOK, 0, pulling.LOOK):
+        made.seconds += seconds
+        assert other.round() <= pulling.LOOK
+        other.finish(30.0)
+    assert 3 == begun.count("t")
+    made.puller._mirrors.release()
+    made.seconds += pulling.LOOK
+    other.round()
+    other.finish(30.0)
+    with made.store.reading() as tx:
+        assert not mirrors.is_asked_to_accept(tx, "t")
+
+
 def test_what_waits_is_sent_before_anything_is_pulled(made):
     """A change that was kept during an outage reaches onOffice with the first turn after it."""
     made.add("t", "Eins")
