@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from radicale_onoffice.core.drafts import ContactDraft
-from radicale_onoffice.core.errors import DuplicateUid, NotFound, OfficeError, UpstreamDown
-from radicale_onoffice.core.model import Kind, Slot
+from radicale_onoffice.core.errors import Conflict, DuplicateUid, NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.model import Kind, Slot, TaskStatus
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.crm.onoffice.draining import Drain
-from tests.crm.desks import CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, numbers
+from tests.crm.desks import CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, Desk, numbers
 
 KINDS = list(Kind)
 # What happened, and whether onOffice did what it was sent
@@ -287,6 +287,26 @@ def test_two_devices_that_make_the_same_uid_at_once_leave_one_record(desk, make_
     name, gone = GONE[kind]
     assert 2 == len([row for row in at.rows(kind) if row.get(name) != gone])
     assert ([], 2) == (at.errands(), len(at.all_stored(kind)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_was_read_before_another_process_wrote_is_not_stored_over_it(desk, make_office, kind):
+    """Somebody edits in onOffice; while our look at that is on its way, another process changes the record, and acknowledges it."""
+    at, other = desk(), make_office(crm="onoffice")
+    record = at.add(kind)
+    column, _, name, theirs = COLUMNS[kind]
+    at.control.edit(TABLES[kind], at.number(record), **{column: "im Büro"})
+    tablet = replace(PHONE, device="tablet")
+    at.emulated.wires["t"].then = lambda: Desk(other, at.emulated, at.clock).edit(record, tablet, **CHANGES[kind])
+    looks_first = {Kind.CONTACTS: {"sent": {**NUMBERS, Slot.HOME: "0241 77"}}, Kind.APPOINTMENTS: {"location": "Garten"}}
+    with pytest.raises(Conflict):
+        at.edit(record, expect=record.version, **looks_first.get(kind, {"status": TaskStatus.COMPLETED, "done": True}))
+    stored = at.stored(record).value
+    assert {**CHANGES[kind], "office": "im Büro"} == {
+        **{field: getattr(stored, field) for field in CHANGES[kind]},
+        "office": stored.last_name if kind is Kind.CONTACTS else stored.subject,
+    }
+    assert (theirs, []) == (str(at.row(record)[name]), at.errands())
 
 
 @pytest.mark.parametrize("kind", KINDS)

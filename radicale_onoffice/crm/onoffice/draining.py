@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from radicale_onoffice.core import merging
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
-from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Value
+from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Link, Store
 from radicale_onoffice.core.reports import REFUSED
 from radicale_onoffice.crm.onoffice import sending, settling
@@ -134,16 +134,16 @@ class Drain:
                 return ErrandState.SENT
             except (Conflict, NotFound) as change:
                 logger.info("errand %d is settled: %s", errand.number, change)
-            return None
+            return None if self._errands.get(errand.actor.identity.tenant, errand.number) is None else ErrandState.SENT
         if not self._errands.is_older_than(errand, KEPT):
             return ErrandState.SENT
         assert errand.after is not None
-        tenant, crm_id = errand.actor.identity.tenant, self._errands.made(connection, errand)
+        tenant = errand.actor.identity.tenant
+        record, crm_id = self._errands.record(tenant, errand.record_id), self._errands.made(connection, errand)
         row = sending.read(connection, errand.kind, crm_id) if crm_id else None
         if row is not None:
             value = sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after))
-            record = self._errands.record(tenant, errand.record_id)
-            self._errands.adopt(tenant, errand.kind, value, row, record.id if record else None)
+            self._errands.adopt(tenant, errand.kind, value, row, record)
         self._errands.forget(errand)
         return None
 
@@ -229,28 +229,29 @@ class Drain:
         else:
             ours = entry_ids(errand.after) - (entry_ids(errand.before) if errand.before else frozenset()) if errand.after else frozenset()
             value = sending.load(errand.kind, taken.row, connection, record.value, ours)
-            self._errands.adopt(tenant, errand.kind, value, taken.row, record.id)
+            self._errands.adopt(tenant, errand.kind, value, taken.row, record)
         if taken is not None and taken.refused:
             self._errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
         self._errands.forget(errand)
 
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:
         """Keep it with the reason; a record that onOffice has goes back to what it has there."""
+        tenant = errand.actor.identity.tenant
+        record, link = self._errands.record(tenant, errand.record_id), self._errands.link(tenant, errand.record_id)
         self._errands.save(replace(errand, state=ErrandState.REFUSED, reason=str(error)))
         self._errands.report(errand, f"a change made during an outage was refused: {error}", REFUSED)
-        tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
-        if link is not None and not self._errands.of(tenant, errand.record_id):
-            self.take_back(connection, errand, link.crm_id, row)
+        if link is not None and record is not None and not self._errands.of(tenant, errand.record_id):
+            with suppress(Conflict):  # a newer change has looked at onOffice itself
+                self.take_back(connection, errand, link.crm_id, record, row)
         return ErrandState.REFUSED
 
-    def take_back(self, connection: Connection, errand: Errand, crm_id: str, row: Row | None = None) -> None:
-        """Store what onOffice has of a record. Raises UpstreamDown, Refused."""
+    def take_back(self, connection: Connection, errand: Errand, crm_id: str, record: Record, row: Row | None = None) -> None:
+        """Store what onOffice has of a record, which was read before ``row``. Raises UpstreamDown, Refused, Conflict."""
         row = row or sending.read(connection, errand.kind, crm_id)
-        record = self._errands.record(errand.actor.identity.tenant, errand.record_id)
-        if row is None or record is None:
+        if row is None:
             return
         value = sending.load(errand.kind, row, connection, errand.before or record.value)
-        self._errands.adopt(record.tenant, errand.kind, value, row, record.id)
+        self._errands.adopt(record.tenant, errand.kind, value, row, record)
 
     # ----------------------------------------------------------- the administrator
 
@@ -261,14 +262,14 @@ class Drain:
             self._errands.save(replace(errand, state=ErrandState.WAITING, reason=""))
 
     def drop(self, tenant: str, number: int) -> None:
-        """Give an errand up: what onOffice has stands again, and a record that it never got is taken away here. Raises NotFound, UpstreamDown."""
+        """Give an errand up: what onOffice has stands again, and a record that it never got is taken away here. Raises NotFound, UpstreamDown, Conflict."""
         errand = self._demand(tenant, number)
         link, record = self._errands.link(tenant, errand.record_id), self._errands.record(tenant, errand.record_id)
         connection = self._crm.connections.to(tenant)
         if record is not None and link is None and errand.before is None and errand.state is not ErrandState.SENT:
             self._errands.drop(record)
-        elif link is not None and connection is not None:
-            self.take_back(connection, errand, link.crm_id)
+        elif record is not None and link is not None and connection is not None:
+            self.take_back(connection, errand, link.crm_id, record)
         self._errands.forget(errand)
 
     def _demand(self, tenant: str, number: int) -> Errand:

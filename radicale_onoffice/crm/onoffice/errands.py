@@ -114,16 +114,17 @@ class Errands:
 
     # ----------------------------------------------------- what our store is told
 
-    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, record_id: str | None) -> Record:
-        """Store what onOffice holds. Raises Conflict."""
+    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, known: Record | None) -> Record:
+        """Store what onOffice holds. ``known`` was read before the row; raises Conflict if another version was stored since: the row is older."""
         actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
-        return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id)
+        record_id, version = (known.id, known.version) if known is not None else (None, None)
+        return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id, version=version)
 
     def demand_unchanged(self, connection: Connection, record: Record, row: Row) -> None:
         """Adopt what somebody changed in onOffice meanwhile, and raise Conflict so that it is merged."""
         value = sending.load(record.kind, row, connection, record.value)
         if value != record.value:
-            adopted = self.adopt(record.tenant, record.kind, value, row, record.id)
+            adopted = self.adopt(record.tenant, record.kind, value, row, record)
             raise Conflict(record.version, adopted.version)
 
     def demand_gone(self, connection: Connection, record: Record, crm_id: str) -> None:
@@ -172,7 +173,7 @@ class Errands:
             raise self.not_known_yet(errand)
         before = errand.after if is_done and errand.after is not None else record.value
         value = sending.load(errand.kind, row, connection, before, entry_ids(before) - entry_ids(errand.before))
-        adopted = self.adopt(tenant, errand.kind, value, row, record.id)
+        adopted = self.adopt(tenant, errand.kind, value, row, record)
         self.forget(errand)
         if adopted.version != record.version:
             raise Conflict(record.version, adopted.version)

@@ -191,7 +191,7 @@ class OnOffice:
             if refused.row is not None:
                 value = sending.load(errand.kind, refused.row, connection, errand.before)
                 if value != errand.before:
-                    self.errands.adopt(record.tenant, errand.kind, value, refused.row, record.id)
+                    self.errands.adopt(record.tenant, errand.kind, value, refused.row, record)
             raise refused.error from refused
         except OfficeError:
             self.errands.forget(errand)
@@ -209,7 +209,7 @@ class OnOffice:
         back = replace(errand, before=now, after=sending.restored(record.value, errand.after, theirs, now))
         if not self._put_back(connection, back, crm_id):
             found, theirs = row, now
-        adopted = self.errands.adopt(record.tenant, record.kind, theirs, found, record.id)
+        adopted = self.errands.adopt(record.tenant, record.kind, theirs, found, record)
         raise Conflict(record.version, adopted.version)
 
     def _put_back(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
