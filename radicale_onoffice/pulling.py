@@ -63,6 +63,7 @@ class Puller(threading.Thread):
         self._over, self._news = threading.Event(), threading.Event()
         self._running: dict[str, threading.Thread] = {}
         self._due: dict[str, float] = {}
+        self._asked: dict[str, float] = {}  # when an administrator's word is looked after again
         self._failures: dict[str, int] = {}
         self._database_is_lost = False
 
@@ -105,7 +106,7 @@ class Puller(threading.Thread):
         self._database_is_lost = False
         now = self._monotonic()
         waiting = sorted((name for name in names if name not in self._running), key=lambda name: self._due.get(name, LONG_AGO))
-        urgent = [name for name in waiting if name in asked and not self._failures.get(name)]
+        urgent = [name for name in waiting if name in asked and not self._failures.get(name) and self._asked.get(name, LONG_AGO) <= now]
         due = [name for name in waiting if name not in urgent and self._due.get(name, LONG_AGO) <= now]
         for name in [*urgent, *due]:
             if self._over.is_set() or len(self._running) >= THREADS:
@@ -129,6 +130,8 @@ class Puller(threading.Thread):
             self._lost(error)
         finally:
             self._due[tenant] = self._monotonic() + pause
+            if is_accepted:  # another process may have the lease
+                self._asked[tenant] = self._monotonic() + LOOK
             del self._running[tenant]
             self._news.set()
 

@@ -291,8 +291,11 @@ class Records(Lookups):
 
     # ------------------------------------------- what the CRM has elsewhere
 
-    def adopt(self, actor: Actor, kind: Kind, held: Held, *, record_id: str | None = None) -> Record:
-        """Store what a CRM elsewhere has, without telling it; equal to what is stored, only the link is saved. Raises NotFound, Conflict."""
+    def adopt(self, actor: Actor, kind: Kind, held: Held, *, record_id: str | None = None, version: int | None = None) -> Record:
+        """Store what a CRM elsewhere has, without telling it; equal to what is stored, only the link is saved. Raises NotFound, Conflict.
+
+        ``version`` is what was stored here when the CRM was asked: what was stored since is newer than its answer, and stands.
+        """
         assert held.link is not None
         value, tenant = rules.normalise(held.value), actor.identity.tenant
         with self._store.writing() as tx:
@@ -303,6 +306,8 @@ class Records(Lookups):
             if current is not None and current.value == value and not current.deleted:
                 tx.save_link(tenant, kind, current.id, held.link)
                 return current
+            if current is not None and version not in (None, current.version):
+                raise Conflict(version, current.version)
             return self._commit(tx, self._adoption(actor, kind, current, Held(value, held.link)), who)
 
     def adopt_made(self, errand: Errand, held: Held) -> Record:

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from radicale_onoffice.core.drafts import ContactDraft
-from radicale_onoffice.core.errors import DuplicateUid, MadeBefore, NotFound, OfficeError, UpstreamDown
-from radicale_onoffice.core.model import Actor, Base, Face, Kind, Slot
+from radicale_onoffice.core.errors import Conflict, DuplicateUid, MadeBefore, NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.model import Actor, Base, Face, Kind, Slot, TaskStatus
 from radicale_onoffice.core.policy import OnOutage, Policy
-from tests.crm.desks import ANNA, CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, numbers
+from radicale_onoffice.crm.onoffice.draining import Drain
+from tests.crm.desks import ANNA, CHANGES, COLUMNS, DRAFTS, NUMBERS, PHONE, TABLES, VALUES, Desk, numbers
 
 KINDS = list(Kind)
 # What happened, and whether onOffice did what it was sent
@@ -104,20 +105,32 @@ def test_what_a_creation_could_not_say_is_said_once(desk, fault):
     assert ([at.emulator.account.user("anna")], []) == (row["links"]["address:user:sync"], at.errands())
 
 
+@pytest.mark.parametrize("insists", [False, True])
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_change_is_made_once(desk, kind, fault):
-    """A number that is added stands there once; so does everything else."""
+def test_a_change_is_made_once(desk, kind, fault, insists):
+    """A number that is added stands there once; so does everything else. Nobody who insists on a version (If-Match) is told of its own change."""
     at = desk()
     record = at.add(kind)
     at.fault(verb="modify", resourcetype=TABLES[kind], **FAULTS[fault])
     more = {"sent": {**NUMBERS, Slot.HOME: "0241 77"}} if kind is Kind.CONTACTS else {}
-    insist(at, lambda: at.edit(record, **CHANGES[kind], **more))
+    insist(at, lambda: at.edit(record, expect=record.version if insists else None, **CHANGES[kind], **more))
     *_, column, value = COLUMNS[kind]
     row = at.row(record)
     assert (value, []) == (str(row[column]), at.errands())
     if kind is Kind.CONTACTS:
         assert sorted([NUMBERS[Slot.BUSINESS], NUMBERS[Slot.MOBILE], "0241 77"]) == numbers(row)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("kind", "change"), [(Kind.CONTACTS, {"city": "Köln"}), (Kind.TASKS, {"description": "neu", "priority": 1})])
+def test_a_change_in_one_request_is_acknowledged_with_the_first_answer(desk, kind, change, fault):
+    """The client's own repetition looks at what the try before it wrote, and that is nobody else's change: one version, as if nothing had been."""
+    at = desk()
+    record = at.add(kind)
+    at.fault(verb="modify", resourcetype=TABLES[kind], **FAULTS[fault])
+    changed = insist(at, lambda: at.edit(record, expect=record.version, **change), 1 if fault in DONE else 8)
+    assert (2, [], replace(record.value, **change)) == (changed.version, at.errands(), at.stored(record).value)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -301,3 +314,34 @@ def test_a_repetition_that_overtakes_the_first_try_stays(desk, make_office, kind
     *_, column, value = COLUMNS[kind]
     (row,), (stored,) = at.rows(kind), at.all_stored(kind)
     assert ([], value, row["id"]) == (at.errands(), str(row[column]), at.number(stored))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_that_was_read_before_another_process_wrote_is_not_stored_over_it(desk, make_office, kind):
+    """Somebody edits in onOffice; while our look at that is on its way, another process changes the record, and acknowledges it."""
+    at, other = desk(), make_office(crm="onoffice")
+    record = at.add(kind)
+    column, _, name, theirs = COLUMNS[kind]
+    at.control.edit(TABLES[kind], at.number(record), **{column: "im Büro"})
+    tablet = replace(PHONE, device="tablet")
+    at.emulated.wires["t"].then = lambda: Desk(other, at.emulated, at.clock).edit(record, tablet, **CHANGES[kind])
+    looks_first = {Kind.CONTACTS: {"sent": {**NUMBERS, Slot.HOME: "0241 77"}}, Kind.APPOINTMENTS: {"location": "Garten"}}
+    with pytest.raises(Conflict):
+        at.edit(record, expect=record.version, **looks_first.get(kind, {"status": TaskStatus.COMPLETED, "done": True}))
+    stored = at.stored(record).value
+    assert {**CHANGES[kind], "office": "im Büro"} == {
+        **{field: getattr(stored, field) for field in CHANGES[kind]},
+        "office": stored.last_name if kind is Kind.CONTACTS else stored.subject,
+    }
+    assert (theirs, []) == (str(at.row(record)[name]), at.errands())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_another_process_is_just_writing_is_left_to_it(desk, make_office, kind):
+    """A turn that begins while the answer to a change is on its way clears nothing up: the client is not told of its own change (If-Match)."""
+    at, other = desk(), make_office(crm="onoffice")
+    record = at.add(kind)
+    left = []
+    at.emulated.wires["t"].then = lambda: left.append(Drain(other.crm, other.store, at.clock, "two")("t").left)
+    changed = at.edit(record, expect=record.version, **CHANGES[kind])
+    assert (2, [1], []) == (changed.version, left, at.errands())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 from unittest import mock
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -104,6 +106,68 @@ def test_what_both_changed_stays_as_it_is_in_onoffice(desk, kind):
     assert (theirs, replace(record.value, **{field: theirs}, **other), []) == (at.row(record)[column], changed.value, at.errands())
     actors = [str(line.actor.face) for line in at.office.records.history("t", record.id)]
     assert ["dav", "crm", "dav"] == actors
+
+
+SAME = [
+    *((kind, {BOTH[kind][0]: "gleich"}, {BOTH[kind][2]: "gleich"}) for kind in KINDS),
+    (Kind.APPOINTMENTS, {"status": "canceled"}, {"status": AppointmentStatus.CANCELLED}),
+]
+
+
+@pytest.mark.parametrize(("kind", "columns", "changes"), SAME)
+def test_who_wants_what_is_there_already_is_told_of_no_conflict(desk, kind, columns, changes):
+    """Also a client that insists on its version: it has what it wants, and nobody's change is lost."""
+    at = desk()
+    record = at.add(kind)
+    at.control.edit(TABLES[kind], at.number(record), **columns)
+    changed = at.edit(record, expect=record.version, **changes)
+    assert (2, replace(record.value, **changes), []) == (changed.version, at.stored(record).value, at.errands())
+
+
+class Blind(httpx.BaseTransport):
+    """Hides what the reading before the next change finds, or after it, or both."""
+
+    def __init__(self, inner: httpx.BaseTransport, hidden: str):
+        self._inner, self._hidden = inner, hidden
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(request)
+        answer = json.loads(response.read())
+        results = answer["response"]["results"]
+        written = [place for place, one in enumerate(results) if "modify" in one["actionid"]]
+        if not written or not self._hidden:
+            return httpx.Response(response.status_code, json=answer)
+        for place, one in enumerate(results):
+            if (place < written[0] and self._hidden in ("before", "both")) or (place > written[-1] and self._hidden in ("after", "both")):
+                one["data"]["records"] = []
+        self._hidden = ""
+        return httpx.Response(response.status_code, json=answer)
+
+
+@pytest.mark.parametrize("hidden", ["before", "after", "both"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_hidden_for_a_moment_while_it_is_changed_is_not_gone(desk, kind, hidden):
+    """onOffice took the change: it is looked up and acknowledged, and the record stays."""
+    at = desk()
+    record, _ = at.add(kind), at.add(kind, uid="other", name="b.item")
+    column, _, field, ours = BOTH[kind]
+    at.emulated.wires["t"]._inner = Blind(at.emulated.wires["t"]._inner, hidden)
+    changed = at.edit(record, expect=record.version, **{field: ours})
+    assert (2, False, ours, []) == (changed.version, at.stored(record).deleted, at.row(record)[column], at.errands())
+
+
+def test_what_is_hidden_for_longer_is_looked_for_again(desk):
+    """A right hides one task and lets it be changed: the device comes again, and is told of its change when the right is back."""
+    at = desk()
+    record, _ = at.add(Kind.TASKS), at.add(Kind.TASKS, uid="other", name="b.item")
+    api = at.emulator.account.user("api")
+    at.control.set_right(api, "task", "read", allowed=False, record=at.number(record))
+    with pytest.raises(UpstreamDown, match="rights"):
+        at.edit(record, description="vom Gerät")
+    assert (False, 1) == (at.stored(record).deleted, len(at.errands()))
+    at.control.set_right(api, "task", "read", allowed=True, record=at.number(record))
+    changed = at.edit(record, description="vom Gerät")
+    assert (2, "vom Gerät", []) == (changed.version, at.row(record)["Aufgabe"], at.errands())
 
 
 @pytest.mark.parametrize("on_outage", OnOutage)

@@ -13,6 +13,7 @@ from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import ErrandState
 from radicale_onoffice.crm.onoffice.draining import Drain
 from tests.crm.desks import CHANGES, COLUMNS, NUMBERS, PHONE, TABLES, numbers, shown
+from tests.crm.test_exactly_once import failing_commit
 
 KINDS = list(Kind)
 QUEUE = Policy(writes_during_outage=OnOutage.QUEUE)
@@ -229,3 +230,27 @@ def test_one_process_sends_at_a_time(desk):
     with at.office.store.writing() as tx:
         tx.end_lease("errands t", "another")
     assert 1 == at.drain().done
+
+
+# ------------------------------------------------------- one that cannot be done
+
+
+def test_what_cannot_be_cleared_up_keeps_nothing_else_waiting(desk, caplog):
+    """A change without an answer, of an appointment that onOffice shows without a day since: it waits, is told of once, and the rest is sent."""
+    at = desk(QUEUE)
+    record, other = at.add(Kind.APPOINTMENTS), at.add(Kind.TASKS, uid="other", name="b.ics")
+    with failing_commit(at, 3):  # the commit of the answer: the feed is brought up to date, and the errand noted, before
+        at.edit(record, note="Schlüssel")
+    at.control.edit("calendar", at.number(record), start_dt="0000-00-00 00:00:00")
+    at.outage()
+    at.edit(other, priority=1)
+    at.recover()
+    at.wait(minutes=5)
+    assert [(1, 1), (0, 1)] == [(found.done, found.left) for found in (at.drain(), at.drain())]
+    assert ("1", [record.id]) == (str(at.row(other)["Prio"]), [errand.record_id for errand in at.errands()])
+    queue = Drain(at.office.crm, at.office.store, at.clock, "test")
+    caplog.clear()
+    queue("t"), queue("t")
+    assert 1 == sum("cannot be understood" in line.message for line in caplog.records)
+    at.control.edit("calendar", at.number(record), start_dt="2026-04-01 10:00:00")
+    assert (1, []) == (at.drain().done, at.errands())

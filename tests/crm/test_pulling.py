@@ -11,7 +11,8 @@ import pytest
 
 from radicale_onoffice import mirrors, pulling, wiring
 from radicale_onoffice.asgi import Metrics
-from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Tenant, User
+from radicale_onoffice.core.errors import NotFound
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, TaskStatus, Tenant, User
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.leases import LEASE
@@ -202,6 +203,26 @@ def test_an_administrators_word_about_an_alarm_is_heard(made):
         assert not mirrors.is_asked_to_accept(tx, "t")
 
 
+def test_an_administrators_word_is_no_reason_to_ask_without_a_pause(made):
+    """A process that may not pull leaves it to the one that does, and looks every few seconds whether that one has ended."""
+    made.round()
+    other, begun = made.another(), []
+    other._attend = lambda tenant, *, is_accepted: begun.append(tenant) or Puller._attend(other, tenant, is_accepted=is_accepted)
+    with made.store.writing() as tx:
+        mirrors.ask_to_accept(tx, "t", is_asked=True)
+    for seconds in (0, 0, 0, pulling.LOOK, 0, pulling.LOOK):
+        made.seconds += seconds
+        assert other.round() <= pulling.LOOK
+        other.finish(30.0)
+    assert 3 == begun.count("t")
+    made.puller._mirrors.release()
+    made.seconds += pulling.LOOK
+    other.round()
+    other.finish(30.0)
+    with made.store.reading() as tx:
+        assert not mirrors.is_asked_to_accept(tx, "t")
+
+
 def test_what_waits_is_sent_before_anything_is_pulled(made):
     """A change that was kept during an outage reaches onOffice with the first turn after it."""
     made.add("t", "Eins")
@@ -218,6 +239,48 @@ def test_what_waits_is_sent_before_anything_is_pulled(made):
     made.round()
     assert 0 == sum(made.state("t").errands.values())
     assert ["Neu"] == [row["Name"] for row in made.controls["t"].rows("address")]
+
+
+def test_what_cannot_be_sent_now_does_not_keep_the_mirror_waiting(made):
+    """A change of a task is kept, and the API user lost the right to tasks: contacts are polled, and the change is sent with the right."""
+    control = made.controls["t"]
+    for title in ("Rückruf", "Brief"):
+        control.add("task", {"Betreff": title, "Verantwortung": "anna"})
+    made.round()
+    with made.store.reading() as tx:
+        record = next(one for one in tx.all_records("t", Kind.TASKS) if one.value.subject == "Rückruf")
+    control.fault(kind="status", status=503, times=10_000)
+    actor, value = Actor(identity=Identity("t", "anna"), face=Face.DAV), replace(record.value, subject="Neu")
+    made.office.records.write(actor, Kind.TASKS, value, record_id=record.id, expect=record.version)
+    control.clear_faults()
+    control.set_right(api := made.emulated.emulators["t"].account.user("api"), "task", "read", allowed=False)
+    made.add("t", "Eins")
+    made.emulated.waited += 60
+    made.seconds += SECONDS
+    made.round()
+    assert (["Eins"], 1, None) == (made.names("t"), made.state("t").queued, made.state("t").trouble)
+    control.set_right(api, "task", "read", allowed=True)
+    made.seconds += SECONDS
+    made.round()
+    assert (["Brief", "Neu"], 0) == (sorted(row["Betreff"] for row in control.rows("task")), made.state("t").queued)
+
+
+def test_what_was_hidden_when_a_device_changed_it_comes_back(made):
+    """A right hides one task, and a device that ticks it off is told that it is gone; with the right the same task is here again."""
+    control = made.controls["t"]
+    numbers = [control.add("task", {"Betreff": title, "Verantwortung": "anna"}) for title in ("Rückruf", "Brief")]
+    made.round()
+    with made.store.reading() as tx:
+        record = next(one for one in tx.all_records("t", Kind.TASKS) if one.value.subject == "Rückruf")
+    api = made.emulated.emulators["t"].account.user("api")
+    control.set_right(api, "task", "read", allowed=False, record=numbers[0])
+    actor, value = Actor(identity=Identity("t", "anna"), face=Face.DAV), replace(record.value, done=True, status=TaskStatus.COMPLETED)
+    with pytest.raises(NotFound):
+        made.office.records.write(actor, Kind.TASKS, value, record_id=record.id, expect=record.version)
+    control.set_right(api, "task", "read", allowed=True, record=numbers[0])
+    made.puller._mirrors.of("t").sweep()
+    with made.store.reading() as tx:
+        assert (False, record.value) == ((back := tx.record("t", record.id)).deleted, back.value)
 
 
 def test_a_stopping_server_leaves_a_fill_where_it_is(made):

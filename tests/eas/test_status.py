@@ -28,6 +28,7 @@ SAMPLES = {
     errors.GateClosed: (Kind.TASKS, ("it is off",)),
     errors.TooManyDevices: (10,),
     errors.Conflict: (1, 2),
+    errors.MadeBefore: ("r1", 2),
     errors.DuplicateUid: ("uid", "name"),
     errors.SignInRefused: (),
     errors.Unavailable: ("Closed.", 300),

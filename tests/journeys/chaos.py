@@ -218,7 +218,9 @@ class Dav(Client):
                     self.dav.pull(self.wire, collection)
                 except NoAnswer:
                     self.over.wait(AWAY)
-            self.note(key, "given up")
+            was_taken = self.shown(key) == self.things[key].wanted
+            self.counts["taken, and told 412"] += was_taken
+            self.note(key, "took" if was_taken else "given up")
             assert not was_new or self.things[key].word != GONE, name
         else:
             self.note(key, "refused")

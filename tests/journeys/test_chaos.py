@@ -2,6 +2,8 @@
 
 In the end each acknowledged write is in onOffice once, each refused one is not, and our copy is equal to onOffice's after one sweep. In each
 run there are 200 writes on each database; all 1,000 with ``CHAOS_WRITES=1000 CHAOS_SEED=7``, as ``make soak`` does with a new seed each time.
+Over SQLite a client comes again while onOffice fails (``onoffice_writes_during_outage = refuse``), over PostgreSQL its change is queued;
+``CHAOS_OUTAGE=queue`` or ``refuse`` has both do the same. What is queued is acknowledged before onOffice can refuse it, so there nothing is refused; instead onOffice wants to be left alone now and then.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from tests.running import Running, free_port
 
 WRITES = int(os.environ.get("CHAOS_WRITES", "200"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
+OUTAGE = os.environ.get("CHAOS_OUTAGE", "")
 FAULTY = 0.1  # share of onOffice's requests that meet a fault
 WRITES_A_KILL = 50
 WRITES_A_REFUSAL = 25
@@ -41,6 +44,7 @@ PATIENCE = 240  # seconds until everything that waits has to have come to an end
 SERVE = ("tests.journeys.hasty", "serve")
 TABLES = {Kind.CONTACTS: "address", Kind.APPOINTMENTS: "calendar", Kind.TASKS: "task"}
 TITLES = {"contacts": ("address", "Vorname", "Name"), "appointments": ("calendar", "description"), "tasks": ("task", "Betreff")}
+BUSY = {"kind": "status", "status": 429, "headers": {"Retry-After": "60"}}  # longer than a call may take: an outage
 REFUSAL = {"kind": "error", "code": 114, "message": "This is refused."}
 OURS = {"entries", "picture", "unsynced_by", "completed_at"}  # of a value: what onOffice does not hold, or holds in another form
 
@@ -82,6 +86,7 @@ class Chaos:
     """The server, its clients, and what kills and hinders them."""
 
     def __init__(self, directory, database: str, seed: int, url: str, control: RemoteControl):
+        self.on_outage = OUTAGE or ("queue" if database.startswith("postgresql") else "refuse")
         self.control, self.dice = control, random.Random(seed)  # noqa: S311 - repeatable, nothing secret
         self.running = Running(directory, database, ("anna", "bert", "carl"))
         for login in ("anna", "bert", "carl"):
@@ -91,6 +96,8 @@ class Chaos:
                 kind, {**data, **({"start_dt": "2026-03-20 09:00:00", "end_dt": "2026-03-20 10:00:00"} if kind == "calendar" else {})}
             )
         text = self.running.config.read_text().replace("onoffice_crm = embedded", "onoffice_crm = onoffice")
+        text = text.replace("onoffice_writes_during_outage = refuse", f"onoffice_writes_during_outage = {self.on_outage}")
+        assert f"onoffice_writes_during_outage = {self.on_outage}\n" in text
         self.running.config.write_text(text.replace("onoffice_poll_seconds = 60", "onoffice_poll_seconds = 2"))
         for name, secret in (("token", TOKEN), ("secret", SECRET)):
             (directory / name).write_text(secret)
@@ -121,7 +128,7 @@ class Chaos:
         return True
 
     def wreak(self, writes: int) -> None:
-        """Let them write, kill and refuse, until so many writes came to an end."""
+        """Let them write, kill and hinder, until so many writes came to an end."""
         self.start()
         for client in self.clients:
             client.start()
@@ -130,7 +137,7 @@ class Chaos:
             assert time.monotonic() < end, self.counts
             if self.done >= refuse_at:
                 verb, table = self.dice.choice(("create", "modify")), self.dice.choice(list(TABLES.values()))
-                self.control.fault(verb=verb, resourcetype=table, **REFUSAL)
+                self.control.fault(**({"verb": verb, "resourcetype": table, **REFUSAL} if self.on_outage == "refuse" else BUSY))
                 refuse_at = self._next(WRITES_A_REFUSAL)
             if self.done >= kill_at:
                 time.sleep(self.dice.random() * 0.3)  # any moment of a request

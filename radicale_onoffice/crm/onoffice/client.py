@@ -22,6 +22,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 NOT_DONE_STATUS = frozenset({408, 425, 429})  # turned away before anybody looked at it
 DOWN = frozenset({Fault.ACCESS, Fault.SERVER})
+# After this a write that a device waits for is over: one call's deadline, and a look at what became of it
+IN_FLIGHT = timedelta(seconds=30)
 MAX_REDIRECTS = 3  # onOffice sends stable and beta customers to their own address
 
 
@@ -44,7 +47,7 @@ MAX_REDIRECTS = 3  # onOffice sends stable and beta customers to their own addre
 class Patience:
     """How long, how often and how many at once."""
 
-    deadline: float = 20.0  # seconds for one call, all tries together; a phone waits about 30
+    deadline: float = 20.0  # seconds for one call, all tries together; a phone waits about 30; see ``IN_FLIGHT``
     one_try: float = 30.0  # seconds; shorter than the deadlines of those who have time, so that one lost answer does not use it up
     first_pause: float = 0.25  # seconds; doubles with each try, and a random part of it is waited
     longest_pause: float = 5.0

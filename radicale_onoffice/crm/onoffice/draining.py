@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from radicale_onoffice.core import merging
-from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, UpstreamDown
-from radicale_onoffice.core.model import Appointment, Contact, Entry, Task, Value
+from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
+from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.reports import REFUSED
 from radicale_onoffice.crm.onoffice import sending, settling
-from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
+from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.leases import LEASE
@@ -48,9 +48,10 @@ class Drain:
     def __init__(self, crm: OnOffice, store: Store, clock: Callable[[], datetime], holder: str):
         self._crm, self._store, self._clock, self._holder = crm, store, clock, holder
         self._errands: Errands = crm.errands
+        self._told: dict[int, str] = {}  # what was wrong with an errand when it was logged last
 
     def __call__(self, tenant: str) -> Drained:
-        """Do what can be done now. Raises UpstreamDown when onOffice does not answer; what is left is done another time."""
+        """Do what can be done now; what is left is done another time. Raises OfficeError only when onOffice or our database does not answer."""
         waiting = [one for one in self._errands.all(tenant) if one.state is not ErrandState.REFUSED]
         connection = self._crm.connections.to(tenant)
         if connection is None or not waiting or not self._holds_lease(tenant):
@@ -67,14 +68,29 @@ class Drain:
             if errand.record_id in blocked or not self._holds_lease(tenant):
                 drained.left += 1
                 continue
-            with self._alone(errand):
-                state = self._one(connection, errand)
+            state = self._apart(connection, errand)
             drained.done += state is None
             drained.refused += state is ErrandState.REFUSED
             if state in (ErrandState.SENT, ErrandState.WAITING):
                 drained.left += 1
                 blocked.add(errand.record_id)
         return drained
+
+    def _apart(self, connection: Connection, errand: Errand) -> ErrandState | None:
+        """As ``_one``; what is wrong with this errand alone keeps neither the others nor the mirror waiting."""
+        try:
+            with self._alone(errand):
+                state = self._one(connection, errand)
+        except OfficeError as error:
+            is_our_database = isinstance(error, Unavailable) and not isinstance(error, UpstreamDown)
+            if is_our_database or connection.client.down_since is not None:
+                raise
+            if self._told.get(errand.number) != str(error):
+                logger.warning("errand %d of %s waits: %s", errand.number, errand.actor.identity.tenant, error)
+            self._told[errand.number] = str(error)
+            return ErrandState.WAITING
+        self._told.pop(errand.number, None)
+        return state
 
     def _alone(self, errand: Errand) -> AbstractContextManager[None]:
         """What a device may be repeating just now is waited for."""
@@ -110,7 +126,9 @@ class Drain:
     # ----------------------------------------------------------- never answered
 
     def _clear_up(self, connection: Connection, errand: Errand) -> ErrandState | None:
-        """A write that was interrupted before its device was told."""
+        """A write that was interrupted before its device was told, or that another process is just making: that one stores what becomes of it."""
+        if not self._errands.is_older_than(errand, IN_FLIGHT):
+            return ErrandState.SENT
         if errand.before is not None:
             try:
                 self._errands.settle(connection, errand)
@@ -118,7 +136,7 @@ class Drain:
                 return ErrandState.SENT
             except (Conflict, NotFound) as change:
                 logger.info("errand %d is settled: %s", errand.number, change)
-            return None
+            return None if self._errands.get(errand.actor.identity.tenant, errand.number) is None else ErrandState.SENT
         if self._errands.is_young(errand):
             return ErrandState.SENT
         crm_id = self._errands.made(connection, errand)
@@ -129,11 +147,11 @@ class Drain:
             taken = self._errands.take_over(connection, errand, crm_id)
         except OutcomeUnknown:
             return ErrandState.SENT
-        self._told(errand, taken)
+        self._tell(errand, taken)
         self._errands.adopt_made(errand, Held(taken.value, link_of(errand.kind, taken.row)))
         return None
 
-    def _told(self, errand: Errand, taken: Taken) -> None:
+    def _tell(self, errand: Errand, taken: Taken) -> None:
         if taken.refused:
             self._errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
 
@@ -219,28 +237,29 @@ class Drain:
         else:
             ours = entry_ids(errand.after) - (entry_ids(errand.before) if errand.before else frozenset()) if errand.after else frozenset()
             value = sending.load(errand.kind, taken.row, connection, record.value, ours)
-            self._errands.adopt(tenant, errand.kind, value, taken.row, record.id)
+            self._errands.adopt(tenant, errand.kind, value, taken.row, record)
         if taken is not None:
-            self._told(errand, taken)
+            self._tell(errand, taken)
         self._errands.forget(errand)
 
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:
         """Keep it with the reason; a record that onOffice has goes back to what it has there."""
+        tenant = errand.actor.identity.tenant
+        record, link = self._errands.record(tenant, errand.record_id), self._errands.link(tenant, errand.record_id)
         self._errands.save(replace(errand, state=ErrandState.REFUSED, reason=str(error)))
         self._errands.report(errand, f"a change made during an outage was refused: {error}", REFUSED)
-        tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
-        if link is not None and not self._errands.of(tenant, errand.record_id):
-            self.take_back(connection, errand, link.crm_id, row)
+        if link is not None and record is not None and not self._errands.of(tenant, errand.record_id):
+            with suppress(Conflict):  # a newer change has looked at onOffice itself
+                self.take_back(connection, errand, link.crm_id, record, row)
         return ErrandState.REFUSED
 
-    def take_back(self, connection: Connection, errand: Errand, crm_id: str, row: Row | None = None) -> None:
-        """Store what onOffice has of a record. Raises UpstreamDown, Refused."""
+    def take_back(self, connection: Connection, errand: Errand, crm_id: str, record: Record, row: Row | None = None) -> None:
+        """Store what onOffice has of a record, which was read before ``row``. Raises UpstreamDown, Refused, Conflict."""
         row = row or sending.read(connection, errand.kind, crm_id)
-        record = self._errands.record(errand.actor.identity.tenant, errand.record_id)
-        if row is None or record is None:
+        if row is None:
             return
         value = sending.load(errand.kind, row, connection, errand.before or record.value)
-        self._errands.adopt(record.tenant, errand.kind, value, row, record.id)
+        self._errands.adopt(record.tenant, errand.kind, value, row, record)
 
     # ----------------------------------------------------------- the administrator
 
@@ -251,14 +270,14 @@ class Drain:
             self._errands.save(replace(errand, state=ErrandState.WAITING, reason=""))
 
     def drop(self, tenant: str, number: int) -> None:
-        """Give an errand up: what onOffice has stands again, and a record that it never got is taken away here. Raises NotFound, UpstreamDown."""
+        """Give an errand up: what onOffice has stands again, and a record that it never got is taken away here. Raises NotFound, UpstreamDown, Conflict."""
         errand = self._demand(tenant, number)
         link, record = self._errands.link(tenant, errand.record_id), self._errands.record(tenant, errand.record_id)
         connection = self._crm.connections.to(tenant)
         if record is not None and link is None and errand.before is None and errand.state is not ErrandState.SENT:
             self._errands.drop(record)
-        elif link is not None and connection is not None:
-            self.take_back(connection, errand, link.crm_id)
+        elif record is not None and link is not None and connection is not None:
+            self.take_back(connection, errand, link.crm_id, record)
         self._errands.forget(errand)
 
     def _demand(self, tenant: str, number: int) -> Errand:

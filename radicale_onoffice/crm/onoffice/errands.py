@@ -7,13 +7,13 @@ An errand is committed before anything is sent and goes in the commit that store
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
-from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
+from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.reports import DEVIATION, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
@@ -95,6 +95,10 @@ class Errands:
         """True while it may still be carried out by onOffice, long after we gave up waiting."""
         return self._clock() - errand.at < self._late
 
+    def is_older_than(self, errand: Errand, age: timedelta) -> bool:
+        """True if it was sent so long ago."""
+        return self._clock() - errand.at >= age
+
     def not_known_yet(self, errand: Errand) -> OutcomeUnknown:
         """What whoever wants to write meanwhile is told."""
         left = round((errand.at + self._late - self._clock()).total_seconds())
@@ -110,10 +114,11 @@ class Errands:
 
     # ----------------------------------------------------- what our store is told
 
-    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, record_id: str | None) -> Record:
-        """Store what onOffice holds. Raises Conflict."""
+    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, known: Record | None) -> Record:
+        """Store what onOffice holds. ``known`` was read before the row; raises Conflict if another version was stored since: the row is older."""
         actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
-        return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id)
+        record_id, version = (known.id, known.version) if known is not None else (None, None)
+        return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id, version=version)
 
     def adopt_made(self, errand: Errand, held: Held) -> Record:
         """Store what an errand made whose device was told nothing, by all that the device calls it. Raises Conflict."""
@@ -123,7 +128,7 @@ class Errands:
         """Adopt what somebody changed in onOffice meanwhile, and raise Conflict so that it is merged."""
         value = sending.load(record.kind, row, connection, record.value)
         if value != record.value:
-            adopted = self.adopt(record.tenant, record.kind, value, row, record.id)
+            adopted = self.adopt(record.tenant, record.kind, value, row, record)
             raise Conflict(record.version, adopted.version)
 
     def demand_gone(self, connection: Connection, record: Record, crm_id: str) -> None:
@@ -136,8 +141,15 @@ class Errands:
 
     def drop(self, record: Record) -> None:
         """Store that onOffice has a record no more."""
-        if not record.deleted:
-            self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), [record.id])
+        if record.deleted:
+            return
+
+        def forget_digest(tx: Transaction, _record_ids: Sequence[str]) -> None:
+            link = tx.link(record.tenant, record.id)
+            if link is not None:  # should it ever come back, it is looked at, though it is what it was
+                tx.save_link(record.tenant, record.kind, record.id, Link(link.crm_id))
+
+        self._records().drop(Actor(identity=Identity(record.tenant, "onoffice"), face=Face.CRM), [record.id], also=forget_digest)
 
     # -------------------------------------------------------- unknown outcomes
 
@@ -165,7 +177,7 @@ class Errands:
             raise self.not_known_yet(errand)
         before = errand.after if is_done and errand.after is not None else record.value
         value = sending.load(errand.kind, row, connection, before, entry_ids(before) - entry_ids(errand.before))
-        adopted = self.adopt(tenant, errand.kind, value, row, record.id)
+        adopted = self.adopt(tenant, errand.kind, value, row, record)
         self.forget(errand)
         if adopted.version != record.version:
             raise Conflict(record.version, adopted.version)

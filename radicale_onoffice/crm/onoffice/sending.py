@@ -6,7 +6,8 @@ Whatever happens, the caller is told one of:
 
 ===============  =====================================================================================================
 a value          done, and this is what onOffice made of it
-Overtaken        done, or refused, on top of what somebody else had changed: ``found`` stood there before, ``row`` stands there now
+Overtaken        done, or refused, on top of what somebody else had changed: ``found`` stood there before, ``row`` stands there now;
+                 refused, because there is none
 NotTaken         refused, wholly or in part: ``row`` is what onOffice holds now, ``error`` what the device is to be told
 Made             a new record is there under this id, and perhaps something is missing in it
 OutcomeUnknown   done, or not, or in part
@@ -47,7 +48,7 @@ class NotTaken(Exception):
 
 
 class Overtaken(Exception):
-    """A record was not what it was thought to be when it was written; ``found`` None: onOffice shows none."""
+    """A record was not what it was thought to be when it was written; one None: onOffice shows none, and refused to write it."""
 
     def __init__(self, found: Record | None, row: Record | None):
         super().__init__("The record had changed in onOffice.")
@@ -104,17 +105,29 @@ def entry_ids(value: Value) -> frozenset[int]:
 def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after: Value, *, look: bool = False) -> Taken:
     """Turn one value into another. Raises NotTaken, OutcomeUnknown, UpstreamDown, and Refused for what cannot be said to onOffice.
 
-    With ``look`` the same request reads the record first. Raises Overtaken if that was not ``before``.
+    With ``look`` the same request reads the record first. Raises Overtaken if that was not ``before``. That a record cannot be seen, of which
+    onOffice took a change, is no sign that it is gone: the change may well be there.
     """
     actions = rows.modify(crm_id, before, after, connection.account())
     found, row, refused = _perform(connection, kind, crm_id, actions, look=look)
-    if look and (found is None or load(kind, found, connection, before) != before):
+    is_gone = found is None and row is None and bool(refused)
+    is_other = found is not None and not _is_expected(connection, kind, found, before, after, refused=bool(refused))
+    if look and (is_gone or (is_other and (row is not None or refused))):
         raise Overtaken(found, row)
     if refused:
         raise NotTaken(row, _error_of(refused[0], is_there=row is not None))
-    if row is None:
-        raise OutcomeUnknown(f"onOffice does not show its {kind} {crm_id} any more after a write.", RETRY_AFTER)
+    if row is None or (look and found is None):  # hidden, before or after
+        message = (
+            f"onOffice took a change of its {kind} {crm_id} and does not show what it came to. Does the API user still have its rights?"
+        )
+        raise OutcomeUnknown(message, RETRY_AFTER)
     return Taken(row, load(kind, row, connection, after, entry_ids(after) - entry_ids(before)))
+
+
+def _is_expected(connection: Connection, kind: Kind, found: Record, before: Value, after: Value, *, refused: bool) -> bool:
+    """True if a look found what was there before, or what was to be: the client's own earlier try, whose answer was lost, has written it."""
+    holds = load(kind, found, connection, before)
+    return holds == before or (not refused and not rows.modify(found.id, holds, after, connection.account()))
 
 
 def make(connection: Connection, kind: Kind, value: Value) -> Taken:

@@ -143,7 +143,8 @@ class OnOffice:
     # ----------------------------------------------------------------- a change
 
     def _update(self, connection: Connection, errand: Errand, record: Record, earlier: Sequence[Errand]) -> Held:
-        assert errand.after is not None
+        after = errand.after
+        assert after is not None
         for one in earlier:
             self.errands.settle(connection, one)
         link = self.errands.link(record.tenant, record.id)
@@ -152,7 +153,7 @@ class OnOffice:
         if not record.deleted:
             if not self.errands.differs(connection, errand, link.crm_id):
                 return Held(self._as_private_as_there(_not_sent(errand), errand))
-            if rows.can_be_put_back(record.value, errand.after, connection.account()):
+            if rows.can_be_put_back(record.value, after, connection.account()):
                 return self._changed(connection, self.errands.note(errand, lasting=False), record, link.crm_id, look=True)
         row = sending.read(connection, record.kind, link.crm_id)
         if row is None and record.deleted:
@@ -163,6 +164,9 @@ class OnOffice:
             self._gone(connection, record, link.crm_id)
         if record.deleted:
             errand = replace(errand, before=sending.load(record.kind, row, connection, record.value))
+        elif settling.is_done(record.kind, row, record.value, after, connection):
+            ours = sending.entry_ids(after) - sending.entry_ids(record.value)
+            return _held(Taken(row, sending.load(record.kind, row, connection, after, ours)), errand)
         else:
             self.errands.demand_unchanged(connection, record, row)
         return self._changed(connection, self.errands.note(errand), record, link.crm_id)
@@ -188,7 +192,7 @@ class OnOffice:
             if refused.row is not None:
                 value = sending.load(errand.kind, refused.row, connection, errand.before)
                 if value != errand.before:
-                    self.errands.adopt(record.tenant, errand.kind, value, refused.row, record.id)
+                    self.errands.adopt(record.tenant, errand.kind, value, refused.row, record)
             raise refused.error from refused
         except OfficeError:
             self.errands.forget(errand)
@@ -206,7 +210,7 @@ class OnOffice:
         back = replace(errand, before=now, after=sending.restored(record.value, errand.after, theirs, now))
         if not self._put_back(connection, back, crm_id):
             found, theirs = row, now
-        adopted = self.errands.adopt(record.tenant, record.kind, theirs, found, record.id)
+        adopted = self.errands.adopt(record.tenant, record.kind, theirs, found, record)
         raise Conflict(record.version, adopted.version)
 
     def _put_back(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
