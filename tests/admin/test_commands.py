@@ -132,15 +132,15 @@ def test_what_was_imported_comes_out_again(users, tmp_path):
     assert (0, 0, []) == (again["created"], again["changed"], again["bad"])
 
 
-def test_a_record_is_shown_slotted_and_undone(users, tmp_path):
-    """What the CRM's pop-up does, and its history; undo also brings back what was deleted."""
+def test_a_record_is_shown_changed_and_undone(users, tmp_path):
+    """A changed assignment stands in its history; undo also brings back what was deleted."""
     (tmp_path / "a.vcf").write_text(CARDS, newline="")
     users("import", str(tmp_path / "a.vcf"), "--user", "anna")
     (row,) = loaded(users("record", "list", "--find", "koch", "--json"))
     value = json.loads(loaded(users("record", "show", row["id"], "--json"))["value"])
     entry = str(value["entries"][0]["id"])
-    assert users("record", "slot", row["id"], entry, "email3").exit_code == 0
-    assert "of the kind email" in users("record", "slot", row["id"], entry, "home").output
+    assert users("contact", "assign", row["id"], entry, "email3", "-u", "anna").exit_code == 0
+    assert "of the kind email" in users("contact", "assign", row["id"], entry, "home", "-u", "anna").output
     assert [1, 2] == [line["version"] for line in loaded(users("record", "history", row["id"], "--json"))]
     assert users("record", "undo", row["id"]).exit_code == 0
     assert json.loads(loaded(users("record", "show", row["id"], "--json"))["value"]) == value
