@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from radicale_onoffice import asgi, cli, demo, manual, wiring
@@ -202,6 +203,19 @@ def test_the_demo_has_what_it_promises():
         assert any(getattr(one, wanted) for one in appointments), wanted
     assert {"cancelled", "completed", "active", "participants available"} == {one.status for one in appointments}
     assert any(not one.all_day and one.start.date() != one.end.date() for one in appointments)
+
+
+def test_the_demo_says_who_may_come_in_and_where(capsys):
+    """Each login with its address on a terminal of 80 columns, who of them administers, and where the pages are."""
+    demo.announce(Console(width=80, force_terminal=False), "127.0.0.1", 5232, None)
+    said = capsys.readouterr().out
+    rows = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]] for line in said.splitlines() if "│" in line}
+    assert rows == {
+        "agent1": ["demo", "agent", "http://127.0.0.1:5232/agent1/"],
+        "agent2": ["demo", "agent", "http://127.0.0.1:5232/agent2/"],
+        "admin": ["demo", "administrator", "http://127.0.0.1:5232/admin/"],
+    }
+    assert "http://127.0.0.1:5232/.web/" in said
 
 
 def test_every_option_stands_in_readme_and_sample():
