@@ -17,6 +17,7 @@ from radicale_onoffice.core.model import Failure, Kind
 from radicale_onoffice.core.ports import Offer
 
 logger = logging.getLogger(__name__)
+NOT_SHOWN = "This entry cannot be shown on a device; open it in onOffice and save it once more."
 TAGS = {Verb.ADD: AirSync.Add, Verb.CHANGE: AirSync.Change, Verb.DELETE: AirSync.Delete, Verb.SOFT_DELETE: AirSync.SoftDelete}
 
 
@@ -70,7 +71,7 @@ class Sender:
         except Exception as error:
             # Whatever is wrong with one item, all others still go out.
             logger.exception("record %s cannot be encoded for ActiveSync; it is tried again when it changes", offer.record_id)
-            self.failed(offer.record_id, offer.version, f"{type(error).__name__}: {error}")
+            self.failed(offer.record_id, offer.version, f"{NOT_SHOWN} ({type(error).__name__}: {error})")
             return None
 
     def mend(self) -> None:

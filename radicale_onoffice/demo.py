@@ -34,7 +34,8 @@ from radicale_onoffice.core.model import (
 from radicale_onoffice.core.office import Office
 
 TENANT = "musterimmo"
-USERS = ("agent1", "agent2", "admin")
+ROLES = {"agent1": "agent", "agent2": "agent", "admin": "administrator"}
+USERS = tuple(ROLES)
 CONTACTS, FLAGGED, APPOINTMENTS, TASKS = 500, 300, 800, 60
 ZONE = ZoneInfo("Europe/Berlin")
 SALUTATIONS = ("Frau", "Herr")
@@ -70,8 +71,8 @@ def prepare(directory: Path, password: str) -> Path:
 def _set_password(office: Office, identity: Identity, password: str) -> None:
     with office.store.reading() as tx:
         known = tx.user(identity)
-    user = known or User(identity=identity, admin=identity.user == "admin")
-    office.accounts.save_user(user, password, "demo")
+    user = known or User(identity=identity, admin=ROLES[identity.user] == "administrator", language="de")
+    office.accounts.save_user(user, password, "cli demo")
 
 
 def fill(office: Office, today: date) -> None:
@@ -211,13 +212,13 @@ def announce(console: Console, host: str, port: int, password: str | None) -> No
     """Print where the demo is and who may come in."""
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     table = Table(title=f"radicale-onoffice demo on {base}/", title_justify="left")
-    for column in ("login", "password", "CalDAV and CardDAV"):
+    for column in ("login", "password", "who", "CalDAV and CardDAV"):
         table.add_column(column, no_wrap=True)
-    for name in USERS:
-        table.add_row(name, "as given" if password else "demo", f"{base}/{name}/")
+    for name, role in ROLES.items():
+        table.add_row(name, "as given" if password else "demo", role, f"{base}/{name}/")
     console.print(table)
+    console.print(f"Pages for people: {base}/.web/ (agent1 has the most to see; admin sees everybody)", soft_wrap=True)
     # One address a line: a terminal of 80 columns must not break what people copy.
     console.print(f"Calendar to subscribe to: {base}/{USERS[0]}/calendar/", soft_wrap=True)
     console.print(f"Exchange ActiveSync: {base}/Microsoft-Server-ActiveSync (phones want TLS: see README)", soft_wrap=True)
-    console.print(f"Page: {base}/.web/", soft_wrap=True)
     console.print("Clients that search for themselves need only the first address, login and password.", soft_wrap=True)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how OWASP says that formulas begin
+TYPE = "text/csv; charset=utf-8"
 
 
-def csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
-    """Lines with their CR LF, the heading first; what a row lacks is empty."""
+def lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Lines with their CR LF, the heading first."""
     yield _line(columns)
     for row in rows:
-        yield _line([_cell(row.get(name, "")) for name in columns])
+        yield _line([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
 
 
-def _line(cells: Sequence[str]) -> str:
+def file(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """The lines as a file with a byte order mark, which spreadsheets want for UTF-8."""
+    return b"\xef\xbb\xbf" + "".join(lines(columns, rows)).encode("utf-8", "replace")
+
+
+def _line(cells: Sequence[object]) -> str:
     text = io.StringIO()
     csv.writer(text).writerow(cells)
     return text.getvalue()
 
 
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell

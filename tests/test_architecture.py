@@ -21,7 +21,17 @@ RULES = {
     "radicale_onoffice/stores": ({CORE, "radicale_onoffice.stores", "sqlalchemy", "alembic", "cattrs"}, True),
     "radicale_onoffice/crm": ({CORE, "radicale_onoffice.crm", "httpx"}, True),
     "radicale_onoffice/pages": (
-        {CORE, "radicale_onoffice.pages", "radicale_onoffice.__version__", "jinja2", "markupsafe", "babel", "segno", "starlette.routing"},
+        {
+            CORE,
+            "radicale_onoffice.pages",
+            "radicale_onoffice.spreadsheet",
+            "radicale_onoffice.__version__",
+            "jinja2",
+            "markupsafe",
+            "babel",
+            "segno",
+            "starlette.routing",
+        },
         True,  # its own files, and the names of HTTP
     ),
     "activesync_bridge/wbxml": ({"activesync_bridge.wbxml"}, False),

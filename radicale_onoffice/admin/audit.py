@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from radicale_onoffice import spreadsheet
 from radicale_onoffice.admin.console import AsJson, Config, administrator, clear, moment, opened, show
-from radicale_onoffice.spreadsheet import csv_of
 
 audit = typer.Typer(no_args_is_help=True, help="The audit log: who unlocked, wiped, changed rights, and what was refused.")
 COLUMNS = ("at", "user", "by", "event", "detail")
@@ -30,9 +30,10 @@ def list_lines(
     with opened(config) as office:
         who = office.administration.as_operator(tenant or office.default_tenant, administrator())
         lines = islice(office.administration.export_audit(who, login=user, event=event, text=text), limit or None)
-        rows = [dict(zip(COLUMNS, (moment(one.at), one.login, one.actor, one.event, one.detail), strict=True)) for one in lines]
+        cells = [(moment(one.at), one.login, one.actor, one.event, one.detail) for one in lines]
     if as_csv:
-        for line in csv_of(COLUMNS, rows):
+        for line in spreadsheet.lines(COLUMNS, cells):
             typer.echo(line, nl=False)
     else:
+        rows = [dict(zip(COLUMNS, one, strict=True)) for one in cells]
         show(rows, as_json=json, title="Audit log", empty="There are no such lines.")

@@ -1,8 +1,8 @@
-"""Commands about records: import, export, history, undo and slots."""
+"""Commands about records: import, export, history and undo."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -23,15 +23,13 @@ from radicale_onoffice.admin.console import (
     progress,
     show,
 )
-from radicale_onoffice.core import slots
 from radicale_onoffice.core.contacts import display_name
-from radicale_onoffice.core.errors import BadRequest
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Record, Slot
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Record
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.formats import whole
 from radicale_onoffice.stores.values import dump_value
 
-records = typer.Typer(no_args_is_help=True, help="Records: show, history, undo, Sync assignment of numbers.")
+records = typer.Typer(no_args_is_help=True, help="Records: list, show, history, undo.")
 ForUser = Annotated[str, typer.Option("--user", "-u", help="Whose devices they are synchronised to")]
 RecordId = Annotated[str, typer.Argument(help="Record id, as `record list` shows it")]
 FILES = {Kind.CONTACTS: "contacts.vcf", Kind.APPOINTMENTS: "calendar.ics", Kind.TASKS: "tasks.ics"}
@@ -165,24 +163,3 @@ def undo(
         wanted = version if version is not None else lines[-2].version
         record = office.records.restore(_actor(office, tenant), record_id, wanted)
         out.print(f"{record_id} is at version {record.version}, which is as version {wanted} was.")
-
-
-@records.command("slot")
-@clear
-def give_slot(
-    record_id: RecordId,
-    entry: Annotated[int, typer.Argument(help="Entry id, as `record show` shows it")],
-    slot: Annotated[str, typer.Argument(help="Slot such as home or business_fax; none takes it away")],
-    config: Config,
-    tenant: Tenant = None,
-) -> None:
-    """Set the Sync assignment of a number or address, as the CRM's pop-up does."""
-    if slot != "none" and slot not in list(Slot):
-        fail(f"There is no slot {slot!r}; slots are {', '.join(Slot)}, or none.")
-    with opened(config) as office:
-        record = office.records.get(tenant or office.default_tenant, record_id)
-        if not isinstance(record.value, Contact):
-            raise BadRequest("Only contacts have numbers.")
-        value = slots.give_slot(record.value, entry, None if slot == "none" else Slot(slot))
-        office.records.write(_actor(office, tenant), Kind.CONTACTS, replace(value), record_id=record_id, expect=record.version)
-        out.print(f"Entry {entry} of {record_id} has {'no slot' if slot == 'none' else f'the slot {slot}'}.")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from radicale_onoffice.core import lockout, rights
 from radicale_onoffice.core.accounts import Accounts
-from radicale_onoffice.core.devices import DeviceAction, Devices
+from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.errors import BadRequest, NotFound, Refused
 from radicale_onoffice.core.lists import Numbered, Seen, Show
 from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Identity, Kind, Tenant, User, UserState
@@ -21,6 +21,7 @@ from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.core.settings import Settings, demand_kind, with_gate
+from radicale_onoffice.core.titles import is_private, title
 
 PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGES = 50, 100, 100_000
 MAX_BULK = 500  # users of one action
@@ -159,6 +160,12 @@ class Administration:
         with self._store.reading() as tx:
             return tx.audit_page(who.tenant, login, event, text, before, size)
 
+    def titles(self, who: Administrator, record_ids: Iterable[str]) -> dict[str, str]:
+        """What people call these records of the tenant, whoever they belong to; what is private or gone is left out."""
+        with self._store.reading() as tx:
+            found = tx.records(who.tenant, set(record_ids))
+        return {record.id: title(record.value) for record in found if not record.deleted and not is_private(record.value)}
+
     def export_audit(self, who: Administrator, *, login: str = "", event: str = "", text: str = "") -> Iterator[AuditLine]:
         """The whole log, the newest line first, read piece by piece."""
         before: int | None = None
@@ -248,10 +255,6 @@ class Administration:
     def end_sessions(self, who: Administrator, login: str) -> int:
         """End all page sessions of a user; returns how many there were. Raises NotFound."""
         return self._accounts.revoke_page_sessions(self.identity_of(who, login), who.by)
-
-    def act_on_device(self, who: Administrator, login: str, device_id: str, action: DeviceAction, confirmation: str = "") -> None:
-        """What ``Devices.act`` does, to a phone of any user of the tenant. Raises as that does."""
-        self._devices.act(self.identity_of(who, login), device_id, action, who.by, confirmation)
 
     def _change(self, who: Administrator, logins: Iterable[str], change: Callable[[Transaction, User], bool]) -> int:
         """All of them in one commit, or none."""

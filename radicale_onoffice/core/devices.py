@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from radicale_onoffice.core.clients import Client
@@ -26,17 +25,6 @@ MAX_ID, MAX_TEXT = 64, 256  # characters of a device id, and of what a device sa
 MAX_INFORMATION = 32  # pairs
 ACCOUNT_WIPE_SINCE = "16.1"  # the newest version there is
 WIPING = (DeviceState.WIPE_REQUESTED, DeviceState.WIPE_SENT)
-
-
-class DeviceAction(StrEnum):
-    """What users do to their own phones, and administrators to all."""
-
-    BLOCK = "block"
-    UNBLOCK = "unblock"
-    RESYNC = "resync"
-    REMOVE = "remove"
-    WIPE_ACCOUNT = "wipe account"
-    WIPE_PHONE = "wipe phone"
 
 
 class Devices:
@@ -157,24 +145,6 @@ class Devices:
                 self._audit(tx, identity, device_id, "removed", by)
                 tx.next_change(identity.tenant, everybody=True)
         return found
-
-    def act(self, identity: Identity, device_id: str, action: DeviceAction, by: str, confirmation: str = "") -> None:
-        """What a page's button does. A whole phone is erased only if its id was typed as a confirmation.
-
-        Raises NotFound, BadRequest without the confirmation, and Refused where whole phones are not erased.
-        """
-        if action is DeviceAction.WIPE_PHONE and confirmation.strip() != device_id:
-            raise BadRequest(f"This erases all that is on the phone. Type its id, {device_id}, to confirm.")
-        if action is DeviceAction.REMOVE and not self.remove(identity, device_id, by):
-            self._demand(None, identity, device_id)
-        elif action is DeviceAction.BLOCK:
-            self.block(identity, device_id, by)
-        elif action is DeviceAction.UNBLOCK:
-            self.unblock(identity, device_id, by)
-        elif action is DeviceAction.RESYNC:
-            self.resync(identity, device_id, by)
-        elif action in (DeviceAction.WIPE_ACCOUNT, DeviceAction.WIPE_PHONE):
-            self.request_wipe(identity, device_id, by, account_only=action is DeviceAction.WIPE_ACCOUNT)
 
     # -------------------------------------------------------------- looking
 

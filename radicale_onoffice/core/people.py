@@ -101,7 +101,7 @@ class People:
             record, contact = _demand_contact(tx.record(identity.tenant, record_id), record_id)
         return card_of(record, contact, identity)
 
-    def set_synced(self, identity: Identity, record_ids: Iterable[str], is_synced: bool, *, by: str = "page") -> Flagged:
+    def set_synced(self, identity: Identity, record_ids: Iterable[str], is_synced: bool, *, by: str) -> Flagged:
         """Put contacts on the user's devices, or take them off; the contacts stay in the CRM (rules 16-18).
 
         One commit and one line in the log. Raises BadRequest for none or too many, and Refused or GateClosed without the right to modify.

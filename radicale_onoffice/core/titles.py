@@ -15,3 +15,8 @@ def title(value: Value) -> str:
     else:
         found = value.subject
     return " ".join(found.split())[:MAX_TITLE]
+
+
+def is_private(value: Value) -> bool:
+    """True for what only those who take part may read, a subject included."""
+    return not isinstance(value, Contact) and value.private

@@ -60,7 +60,6 @@ def choose_language(visit: Visit) -> Answer:
 def _page(visit: Visit, failed: str = "", field: str = "") -> Answer:
     """The page; ``failed`` is what was wrong with the passwords, ``field`` the one to correct."""
     assert visit.session is not None
-    assert visit.who is not None
     here = visit.session.token_digest
     return visit.page(
         "account.html",
@@ -69,7 +68,6 @@ def _page(visit: Visit, failed: str = "", field: str = "") -> Answer:
         mine=visit.office.overview.user(visit.identity),
         names=client_names(visit),
         sessions=[(one, one.token_digest == here) for one in visit.office.accounts.page_sessions(visit.identity)],
-        folder_language=visit.who.user.language,
         all_languages=LANGUAGES,
         failed=failed,
         field=field,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from radicale_onoffice.core.administration import Administrator
-from radicale_onoffice.core.lists import Show
+from radicale_onoffice.core.lists import Numbered, Show
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.pages import events, tables
 from radicale_onoffice.pages.exchange import Answer
@@ -26,7 +27,14 @@ def administrator(visit: Visit) -> Administrator:
 
 def page(visit: Visit, template: str, **values: Any) -> Answer:
     """An administrator's page, with what all of them need."""
-    return visit.page(template, path=tables.path, event=events.spoken, **values)
+    return visit.page(template, path=tables.path, **values)
+
+
+def told(visit: Visit, who: Administrator, found: Sequence[Numbered]) -> list[events.Said]:
+    """Lines of the log in words."""
+    lines = [one.line for one in found]
+    titles = visit.office.administration.titles(who, events.records_in(lines))
+    return [events.said(line, titles, visit.text) for line in lines]
 
 
 def show(visit: Visit) -> Answer:
@@ -43,7 +51,7 @@ def show(visit: Visit) -> Answer:
         max_message=MAX_MESSAGE,
         crm=visit.site.setup.crm_state(who.tenant),
         kinds=list(Kind),
-        lines=[one.line for one in visit.office.administration.audit(who, size=NEWEST)],
+        lines=told(visit, who, visit.office.administration.audit(who, size=NEWEST)),
     )
 
 

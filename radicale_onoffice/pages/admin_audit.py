@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from radicale_onoffice import spreadsheet
 from radicale_onoffice.core.administration import PAGE_SIZE
 from radicale_onoffice.pages import tables
-from radicale_onoffice.pages.admin import administrator, page
+from radicale_onoffice.pages.admin import administrator, page, told
 from radicale_onoffice.pages.exchange import Answer, download
 
 if TYPE_CHECKING:
@@ -18,13 +19,19 @@ EVENTS = ("", "locked", "unlocked", "gate", "changed", "password", "device", "de
 
 def show(visit: Visit) -> Answer:
     """The newest lines first; a page ends where the next begins, because the log grows meanwhile."""
-    asked = _asked(visit)
+    asked, who = _asked(visit), administrator(visit)
     before = visit.request.query.number("before", 0)
-    found = visit.office.administration.audit(administrator(visit), **asked, before=before or None, size=PAGE_SIZE)
+    found = visit.office.administration.audit(who, **asked, before=before or None, size=PAGE_SIZE)
     listed = tables.Listed("/admin/audit", asked, 1, 0, PAGE_SIZE)
     older = f"{listed.url(1).rpartition('page=')[0]}before={found[-1].number}" if len(found) == PAGE_SIZE else ""
     return page(
-        visit, "admin_audit.html", lines=[one.line for one in found], older=older, asked=asked, events=EVENTS, export=listed.export()
+        visit,
+        "admin_audit.html",
+        lines=told(visit, who, found),
+        older=older,
+        asked=asked,
+        events=EVENTS,
+        export=listed.export(),
     )
 
 
@@ -32,7 +39,7 @@ def export(visit: Visit) -> Answer:
     """All of them."""
     lines = visit.office.administration.export_audit(administrator(visit), **_asked(visit))
     rows = ([line.at.isoformat(timespec="seconds"), line.login, line.actor, line.event, line.detail] for line in lines)
-    return download("audit.csv", tables.csv(COLUMNS, rows), tables.CSV)
+    return download("audit.csv", spreadsheet.file(COLUMNS, rows), spreadsheet.TYPE)
 
 
 def _asked(visit: Visit) -> dict[str, str]:

@@ -32,13 +32,14 @@ def show(visit: Visit) -> Answer:
 
 def list_of(visit: Visit, login: str) -> Answer:
     """A user's devices stand on the user's page."""
-    administrator(visit)
-    return visit.go(tables.path("admin", "users", login))
+    owner = visit.office.administration.identity_of(administrator(visit), login)
+    return visit.go(tables.path("admin", "users", owner.user))
 
 
 def details(visit: Visit, login: str, key: str) -> Answer:
     """One phone."""
-    return devices.details_of(visit, _phone(visit, login, key))
+    who, phone = administrator(visit), _phone(visit, login, key)
+    return devices.details_of(visit, phone, visit.office.administration.titles(who, phone.items), "detail_entry")
 
 
 def unblock(visit: Visit, login: str, key: str) -> Answer:

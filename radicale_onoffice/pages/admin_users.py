@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from radicale_onoffice import spreadsheet
 from radicale_onoffice.core.administration import MAX_BULK, PAGE_SIZE, Access, Administrator, UserRow
 from radicale_onoffice.core.errors import BadRequest
 from radicale_onoffice.core.lists import Show
 from radicale_onoffice.core.model import Kind, Right, UserState
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.pages import devices, tables
-from radicale_onoffice.pages.admin import administrator, page
+from radicale_onoffice.pages.admin import administrator, page, told
 from radicale_onoffice.pages.admin_devices import device_path
 from radicale_onoffice.pages.exchange import Answer, Fields, download
 
@@ -71,9 +72,9 @@ def many(visit: Visit) -> Answer:
     """Do something to all that were chosen; what takes something away asks first."""
     who, word, logins = administrator(visit), visit.form.one("action"), visit.form.all("login")
     if word not in ACTIONS:
-        raise BadRequest(str(visit.text("choose_action")))
+        raise BadRequest(visit.text("choose_action"))
     if not 0 < len(logins) <= MAX_BULK:
-        raise BadRequest(str(visit.text("choose_users", most=MAX_BULK)))
+        raise BadRequest(visit.text("choose_users", most=MAX_BULK))
     if ACTIONS[word].asks and not visit.form.one("confirmed"):
         return page(visit, "admin_users_ask.html", word=word, logins=logins)
     return visit.go("/admin/users", "users_changed", n=ACTIONS[word].act(visit, who, logins))
@@ -99,7 +100,7 @@ def details(visit: Visit, login: str) -> Answer:
         phone_name=devices.phone_name,
         clients=visit.office.visits.of(identity),
         sessions=len(visit.office.accounts.page_sessions(identity)),
-        lines=[one.line for one in visit.office.administration.audit(who, login=login, size=RECENT)],
+        lines=told(visit, who, visit.office.administration.audit(who, login=login, size=RECENT)),
     )
 
 
@@ -141,7 +142,7 @@ def export(visit: Visit) -> Answer:
         number += 1
         if not found.rows or len(rows) >= found.total:
             break
-    return download("users.csv", tables.csv(COLUMNS, (_cells(row) for row in rows)), tables.CSV)
+    return download("users.csv", spreadsheet.file(COLUMNS, (_cells(row) for row in rows)), spreadsheet.TYPE)
 
 
 COLUMNS = (

@@ -79,14 +79,16 @@ def flag(visit: Visit) -> Answer:
     chosen = list(_found(visit, asked)) if visit.form.one("found") else list(visit.form.all("contact"))
     if not chosen:
         return visit.go(asked.path(asked.page), "flag_none")
-    return _flagged(visit, asked.path(asked.page), visit.office.people.set_synced(visit.identity, chosen, is_on), is_on)
+    return _flagged(visit, asked.path(asked.page), visit.office.people.set_synced(visit.identity, chosen, is_on, by=visit.by), is_on)
 
 
 def flag_contact(visit: Visit, contact: str) -> Answer:
     """Put one contact on the devices, or take it off."""
     visit.office.people.card(visit.identity, contact)
     is_on = visit.form.one("sync") == "on"
-    return _flagged(visit, f"/contacts/{quote(contact)}", visit.office.people.set_synced(visit.identity, [contact], is_on), is_on)
+    return _flagged(
+        visit, f"/contacts/{quote(contact)}", visit.office.people.set_synced(visit.identity, [contact], is_on, by=visit.by), is_on
+    )
 
 
 def show_contact(visit: Visit, contact: str) -> Answer:

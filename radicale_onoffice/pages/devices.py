@@ -41,6 +41,11 @@ class Phone:
         """Where its own page is."""
         return f"{self.list}/{self.key}"
 
+    @property
+    def items(self) -> Sequence[str]:
+        """The items that fail, by their ids."""
+        return [one.item for one in self.failures]
+
     def says(self, name: str) -> str:
         """What it says of itself under a name of DeviceInformation; "" if nothing."""
         return dict(self.device.information).get(name, "")
@@ -80,7 +85,8 @@ def show(visit: Visit) -> Answer:
 
 def details(visit: Visit, key: str) -> Answer:
     """One phone: what it says, lacks, and could not take."""
-    return details_of(visit, phone_at(visit, visit.identity, MINE, key))
+    phone = phone_at(visit, visit.identity, MINE, key)
+    return details_of(visit, phone, visit.office.records.titles(visit.identity, phone.items), "item_gone")
 
 
 def unblock(visit: Visit, key: str) -> Answer:
@@ -116,15 +122,16 @@ def forget(visit: Visit, key: str) -> Answer:
 # ------------------------------------------- a phone, of whoever it is
 
 
-def details_of(visit: Visit, phone: Phone) -> Answer:
-    """Its page."""
+def details_of(visit: Visit, phone: Phone, titles: Mapping[str, str], untitled: str) -> Answer:
+    """Its page; ``titles`` are what people call the items that fail, as far as the visitor may know, ``untitled`` the text for the others."""
     with visit.office.store.reading() as tx:
         offered = offered_kinds(reader(tx, phone.device.identity))
     return visit.page(
         "device.html",
         phone=phone,
         pending={kind: count for kind, count in visit.site.setup.pending(phone.device).items() if kind in offered},
-        titles=visit.office.records.titles(phone.device.identity, [one.item for one in phone.failures]),
+        titles=titles,
+        untitled=untitled,
         may_be_erased=visit.office.devices.may_be_erased,
     )
 

@@ -71,9 +71,14 @@ class Voice:
         spoken = {name: self.number(value) if isinstance(value, int) else escape(value) for name, value in values.items()}
         return Markup(text).format(**spoken)  # noqa: S704 - ours; what others wrote is escaped above
 
-    def reason(self, sentence: str) -> str:
-        """A sentence of the core about what became of a change."""
+    def again(self, sentence: str) -> str | None:
+        """A sentence of the core in this language; None for one that is not known."""
         return spoken(sentence, self, lambda text: self.day(date.fromisoformat(text)))
+
+    def reason(self, sentence: str) -> str:
+        """A sentence about what became of a change, of the core or else, as it is, of onOffice."""
+        found = self.again(sentence)
+        return sentence if found is None else found
 
     def has(self, key: str) -> bool:
         """True if there is such a text."""

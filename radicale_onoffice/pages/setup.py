@@ -46,7 +46,7 @@ def show_client(visit: Visit, client: str) -> Answer:
     has_eas = visit.site.setup.has_eas
     one = client_of(client, has_eas=has_eas)
     if one is None:
-        raise NotFound(f"There are no instructions for {client!r}.")
+        raise NotFound(visit.text("not_found"))
     place, login = _place(visit), visit.login
     values = place.values(login, _email(visit))
     ways = [
@@ -69,7 +69,7 @@ def profile(visit: Visit, profile: str) -> Answer:
     """A configuration profile, signed if the administrator has given a certificate."""
     offered = [one for one in Profile if one == profile and (visit.site.setup.has_eas or one is not Profile.EXCHANGE)]
     if not offered:
-        raise NotFound(f"There is no profile {profile!r}.")
+        raise NotFound(visit.text("not_found"))
     data = profiles.build(offered[0], _place(visit), visit.login, _email(visit), visit.text)
     sign = visit.site.setup.sign
     return download(f"onoffice-{offered[0]}.mobileconfig", sign(data) if sign else data, profiles.TYPE)

@@ -28,7 +28,7 @@ from radicale_onoffice.core.model import Device, Identity, PageSession
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.pages.crm import CrmState
 from radicale_onoffice.pages.exchange import LANGUAGE_COOKIE, SESSION_COOKIE, Answer, Fields, Request
-from radicale_onoffice.pages.language import LANGUAGES, Voice, preferred
+from radicale_onoffice.pages.language import LANGUAGES, Voice, preferred, vocabulary
 from radicale_onoffice.pages.routes import ROUTES, Route
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,8 @@ class Site:
 
     def __init__(self, office: Office, setup: Setup):
         self.office, self.setup = office, setup
+        for language in LANGUAGES:
+            vocabulary(language)  # a text that stands twice is told when the server starts, not to visitors
         self._static = _static_files()
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("radicale_onoffice.pages"),
@@ -285,12 +287,15 @@ class Visit:
 
     def message(self, key: str, status: HTTPStatus) -> Answer:
         """A page that says one thing."""
-        return self.page("message.html", status, message=self.text(key))
+        return self.page("message.html", status, message=self.text(key), detail="")
 
     def failed(self, error: OfficeError) -> Answer:
-        """The page for an error of the core, whose text says what to do."""
+        """The page for an error: in its words if they are a view's or known, else in general ones with its own below."""
         status = next(status for kind, status in STATUS if isinstance(error, kind))
-        answer = self.page("message.html", status, message=self.text.reason(str(error)))
+        own = error.args[0] if error.args and isinstance(error.args[0], Markup) else self.text.again(str(error))
+        # Why a database does not answer is for the log alone.
+        detail = str(error) if own is None and not isinstance(error, Unavailable) else ""
+        answer = self.page("message.html", status, message=own or self.text(f"error_{status.value}"), detail=detail)
         if isinstance(error, Unavailable):
             return replace(answer, headers={"Retry-After": str(error.retry_after)})
         return answer

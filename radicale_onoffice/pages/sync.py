@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,7 @@ def unlock(visit: Visit) -> Answer:
 
 def ask_off(visit: Visit, kind: str) -> Answer:
     """Before a kind is switched off, because devices lose what they have of it."""
-    found = kind_of(visit, kind)
-    return visit.ask(
-        visit.text("switch_off_kind", kind=visit.text(found)),
-        (visit.text("switch_off_means"), visit.text("switch_off_unsent")),
-        action=f"/kinds/{found}/off",
-        button=visit.text("switch_off"),
-        back="/",
-    )
+    return _ask(visit, kind, "off", "switch_off_kind", ("switch_off_means", "switch_off_unsent"), "switch_off")
 
 
 def switch_off(visit: Visit, kind: str) -> Answer:
@@ -63,26 +56,12 @@ def switch_on(visit: Visit, kind: str) -> Answer:
 
 def ask_channel_on(visit: Visit, kind: str) -> Answer:
     """Before another service takes a kind over, because devices lose what they have of it from here."""
-    found = kind_of(visit, kind)
-    return visit.ask(
-        visit.text("channel_begin_kind", kind=visit.text(found)),
-        (visit.text("channel_begin_means"), visit.text("switch_off_unsent")),
-        action=f"/kinds/{found}/channel-on",
-        button=visit.text("channel_begin"),
-        back="/",
-    )
+    return _ask(visit, kind, "channel-on", "channel_begin_kind", ("channel_begin_means", "switch_off_unsent"), "channel_begin")
 
 
 def ask_channel_off(visit: Visit, kind: str) -> Answer:
     """Before the other service's word is taken back: both together make double entries (rule 14)."""
-    found = kind_of(visit, kind)
-    return visit.ask(
-        visit.text("channel_end_kind", kind=visit.text(found)),
-        (visit.text("channel_end_first"), visit.text("channel_end_double")),
-        action=f"/kinds/{found}/channel-off",
-        button=visit.text("channel_end_done"),
-        back="/",
-    )
+    return _ask(visit, kind, "channel-off", "channel_end_kind", ("channel_end_first", "channel_end_double"), "channel_end_done")
 
 
 def channel_on(visit: Visit, kind: str) -> Answer:
@@ -122,6 +101,18 @@ def kind_of(visit: Visit, word: str) -> Kind:
 
 def _offered(visit: Visit) -> list[Kind]:
     return [status.kind for status in visit.office.overview.kinds(visit.identity) if status.is_offered]
+
+
+def _ask(visit: Visit, kind: str, action: str, heading: str, paragraphs: Sequence[str], button: str) -> Answer:
+    """A question about a kind, in texts by their keys."""
+    found = kind_of(visit, kind)
+    return visit.ask(
+        visit.text(heading, kind=visit.text(found)),
+        [visit.text(key) for key in paragraphs],
+        action=f"/kinds/{found}/{action}",
+        button=visit.text(button),
+        back="/",
+    )
 
 
 def _done(visit: Visit, kind: str, notice: str, change: Callable[[Kind], None]) -> Answer:

@@ -1,16 +1,12 @@
-"""Long lists: their addresses, their pages, and as CSV."""
+"""Long lists: their addresses and their pages."""
 
 from __future__ import annotations
 
-import csv as writer
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-CSV = "text/csv; charset=utf-8"
 EXPORT_PAGE = 100  # rows that are read at once for an export
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one
 
 
 def path(*segments: str) -> str:
@@ -45,17 +41,3 @@ class Listed:
     def export(self) -> str:
         """The address of all of it as CSV."""
         return f"{self.where}.csv?{urlencode({name: value for name, value in self.query.items() if value})}"
-
-
-def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """RFC 4180 with a byte order mark, which spreadsheets want for UTF-8. What others wrote cannot become a formula."""
-    text = io.StringIO()
-    out = writer.writer(text, lineterminator="\r\n")
-    out.writerow(columns)
-    for row in rows:
-        out.writerow([_harmless(cell) if isinstance(cell, str) else cell for cell in row])
-    return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "replace")
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from radicale_onoffice import asgi, cli, demo, manual, wiring
@@ -132,15 +133,15 @@ def test_what_was_imported_comes_out_again(users, tmp_path):
     assert (0, 0, []) == (again["created"], again["changed"], again["bad"])
 
 
-def test_a_record_is_shown_slotted_and_undone(users, tmp_path):
-    """What the CRM's pop-up does, and its history; undo also brings back what was deleted."""
+def test_a_record_is_shown_changed_and_undone(users, tmp_path):
+    """A changed assignment stands in its history; undo also brings back what was deleted."""
     (tmp_path / "a.vcf").write_text(CARDS, newline="")
     users("import", str(tmp_path / "a.vcf"), "--user", "anna")
     (row,) = loaded(users("record", "list", "--find", "koch", "--json"))
     value = json.loads(loaded(users("record", "show", row["id"], "--json"))["value"])
     entry = str(value["entries"][0]["id"])
-    assert users("record", "slot", row["id"], entry, "email3").exit_code == 0
-    assert "of the kind email" in users("record", "slot", row["id"], entry, "home").output
+    assert users("contact", "assign", row["id"], entry, "email3", "-u", "anna").exit_code == 0
+    assert "of the kind email" in users("contact", "assign", row["id"], entry, "home", "-u", "anna").output
     assert [1, 2] == [line["version"] for line in loaded(users("record", "history", row["id"], "--json"))]
     assert users("record", "undo", row["id"]).exit_code == 0
     assert json.loads(loaded(users("record", "show", row["id"], "--json"))["value"]) == value
@@ -202,6 +203,19 @@ def test_the_demo_has_what_it_promises():
         assert any(getattr(one, wanted) for one in appointments), wanted
     assert {"cancelled", "completed", "active", "participants available"} == {one.status for one in appointments}
     assert any(not one.all_day and one.start.date() != one.end.date() for one in appointments)
+
+
+def test_the_demo_says_who_may_come_in_and_where(capsys):
+    """Each login with its address on a terminal of 80 columns, who of them administers, and where the pages are."""
+    demo.announce(Console(width=80, force_terminal=False), "127.0.0.1", 5232, None)
+    said = capsys.readouterr().out
+    rows = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:5]] for line in said.splitlines() if "│" in line}
+    assert rows == {
+        "agent1": ["demo", "agent", "http://127.0.0.1:5232/agent1/"],
+        "agent2": ["demo", "agent", "http://127.0.0.1:5232/agent2/"],
+        "admin": ["demo", "administrator", "http://127.0.0.1:5232/admin/"],
+    }
+    assert "http://127.0.0.1:5232/.web/" in said
 
 
 def test_every_option_stands_in_readme_and_sample():

@@ -7,11 +7,10 @@ import io
 
 import pytest
 
-from radicale_onoffice import asgi, wiring
+from radicale_onoffice import asgi, spreadsheet, wiring
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Actor, Contact, Entry, EntryKind, Face, Identity, Kind
-from radicale_onoffice.spreadsheet import csv_of
 from tests.admin.test_commands import loaded, run, users
 
 __all__ = ["run", "users"]  # fixtures
@@ -149,5 +148,5 @@ def test_the_audit_log_is_filtered_and_exported(users):
 
 def test_a_spreadsheet_is_handed_no_formula():
     """What others wrote stays text in it; commas and quotes are quoted."""
-    lines = list(csv_of(("a", "b"), [{"a": "=1+1", "b": 'x,"y"'}, {"a": None}]))
-    assert ["a,b\r\n", '\'=1+1,"x,""y"""\r\n', ",\r\n"] == lines
+    lines = list(spreadsheet.lines(("a", "b"), [("=1+1", 'x,"y"'), ("", 3)]))
+    assert ["a,b\r\n", '\'=1+1,"x,""y"""\r\n', ",3\r\n"] == lines

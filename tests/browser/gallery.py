@@ -122,7 +122,9 @@ def fill(office: Office, live: Live, clock: Clock) -> None:
     office.settings.set_gate(ANNA, Gate.SWITCH, Kind.TASKS, False, "page anna")
     with office.store.writing() as tx:
         failure = {"identity": ANNA, "device_id": "APPL7", "collection": "contacts", "at": clock.now, "count": 2}
-        tx.save_failure(Failure(item="new-1", reason="An e-mail address has no @.", **failure))
+        tx.save_failure(
+            Failure(item="new-1", reason="The picture in base64 is too large: 5242880, at most 1048576 are accepted.", **failure)
+        )
     clock.now = NOW
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request,
 
 from radicale_onoffice.pages.exchange import SESSION_COOKIE
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium", "chromium-browser")  # as Debian and Ubuntu name it
 FLAGS = (
     "--headless",
     "--no-sandbox",

@@ -10,14 +10,12 @@ import pytest
 import sqlalchemy
 
 from radicale_onoffice.core.accounts import Origin
-from radicale_onoffice.core.devices import DeviceAction
 from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused
 from radicale_onoffice.core.lists import Show
 from radicale_onoffice.core.model import (
     Actor,
     AuditLine,
     Contact,
-    DeviceState,
     Door,
     Face,
     Failure,
@@ -109,7 +107,6 @@ def test_an_administrator_reaches_the_own_tenant_only(office, boss):
         lambda: office.administration.set_rights(boss, ["olga"], []),
         lambda: office.administration.set_admin(boss, "olga", True),
         lambda: office.administration.end_sessions(boss, "olga"),
-        lambda: office.administration.act_on_device(boss, "olga", "DEV1", DeviceAction.BLOCK),
     ):
         with pytest.raises(NotFound):
             act()
@@ -307,36 +304,6 @@ def test_devices_of_all_are_listed_with_what_fails(office, boss):
     assert ([("APPL1", 0), ("ANDR1", 1)], 2) == ([(device.id, failing) for device, failing in page.rows], page.total)
     for text in ("bert", "pixel", "andr1", "android"):
         assert ["ANDR1"] == [device.id for device, _ in office.administration.devices(boss, text=text).rows], text
-
-
-def test_what_is_done_to_a_device_is_logged_with_who_did_it(office, boss):
-    """Each of the page's buttons."""
-    office.devices.seen(ANNA, "APPL1")
-    expected = {
-        DeviceAction.BLOCK: ("device blocked", DeviceState.BLOCKED),
-        DeviceAction.UNBLOCK: ("device unblocked", DeviceState.ALLOWED),
-        DeviceAction.RESYNC: ("device resync of everything", DeviceState.ALLOWED),
-        DeviceAction.WIPE_ACCOUNT: ("device wipe of the account requested", DeviceState.WIPE_REQUESTED),
-        DeviceAction.WIPE_PHONE: ("device wipe of the whole phone requested", DeviceState.WIPE_REQUESTED),
-    }
-    for action, (event, state) in expected.items():
-        office.administration.act_on_device(boss, "anna", "APPL1", action, "APPL1")
-        assert [("anna", "page boss", event)] == audited(office)
-        assert state is office.devices.get(ANNA, "APPL1").state
-    office.administration.act_on_device(boss, "anna", "APPL1", DeviceAction.REMOVE)
-    assert [("anna", "page boss", "device removed")] == audited(office)
-    for action in DeviceAction:
-        with pytest.raises(NotFound):
-            office.administration.act_on_device(boss, "anna", "APPL1", action, "APPL1")
-
-
-@pytest.mark.parametrize("typed", ["", "appl1", "yes"])
-def test_a_whole_phone_is_erased_only_if_its_id_was_typed(office, boss, typed):
-    """Nothing is done without."""
-    office.devices.seen(ANNA, "APPL1")
-    with pytest.raises(BadRequest, match="APPL1"):
-        office.devices.act(ANNA, "APPL1", DeviceAction.WIPE_PHONE, "page anna", typed)
-    assert DeviceState.ALLOWED is office.devices.get(ANNA, "APPL1").state
 
 
 # -------------------------------------------------------------------- audit

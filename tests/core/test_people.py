@@ -164,7 +164,9 @@ def test_contacts_of_another_tenant_are_not_there(office, add):
     assert [] == found(office)
     with pytest.raises(NotFound):
         office.people.card(ANNA, foreign.id)
-    assert ((foreign.id, f"There is no record {foreign.id!r}."),) == office.people.set_synced(ANNA, [foreign.id], False).failed
+    assert ((foreign.id, f"There is no record {foreign.id!r}."),) == office.people.set_synced(
+        ANNA, [foreign.id], False, by="page anna"
+    ).failed
     with pytest.raises(NotFound):
         office.people.give_slot(ANNA, foreign.id, 1, None, expect=1)
 
@@ -201,7 +203,7 @@ def test_rule_9_who_may_not_read_sees_nothing_and_who_may_not_modify_changes_not
     take_right(office, "contacts.modify")
     assert ["Anna A"] == found(office)
     with pytest.raises(Refused, match="modify"):
-        office.people.set_synced(ANNA, [record.id], False)
+        office.people.set_synced(ANNA, [record.id], False, by="page anna")
     with pytest.raises(Refused, match="modify"):
         office.people.give_slot(ANNA, record.id, 1, Slot.HOME, expect=1)
     take_right(office, "contacts.read")
@@ -227,7 +229,7 @@ def test_ones_own_switches_and_the_direction_are_about_devices(make_office):
     record = office.records.write(CRM, Kind.CONTACTS, Contact(last_name="A", entries=numbers(Entry(id=0, kind=PHONE, value="1"))))
     office.settings.set_switch(ANNA, Kind.CONTACTS, False, "test")
     office.settings.set_other_channel(ANNA, Kind.CONTACTS, True, "test")
-    assert 1 == office.people.set_synced(ANNA, [record.id], True).changed
+    assert 1 == office.people.set_synced(ANNA, [record.id], True, by="page anna").changed
     assert office.people.give_slot(ANNA, record.id, 1, Slot.CAR, expect=2).is_synced
 
 
@@ -239,7 +241,7 @@ def test_rule_18_taking_the_flag_away_takes_the_contact_off_the_own_devices_only
     record = add("Both", "C", users=("anna", "bert"))
     for identity in (ANNA, BERT):
         office.feeds.refresh(identity, Kind.CONTACTS)
-    flagged = office.people.set_synced(ANNA, [record.id], False)
+    flagged = office.people.set_synced(ANNA, [record.id], False, by="page anna")
     assert (1, ()) == (flagged.changed, flagged.failed)
     assert (0, 1) == (office.feeds.count(ANNA, Kind.CONTACTS), office.feeds.count(BERT, Kind.CONTACTS))
     assert ("bert",) == office.records.get("t", record.id).value.sync_users
@@ -249,15 +251,15 @@ def test_rule_18_taking_the_flag_away_takes_the_contact_off_the_own_devices_only
 def test_many_flags_are_one_commit_and_one_line(office, add):
     """With how many were changed; those that were so already are not counted."""
     ids = [add("Anna", f"A{number}", users=()).id for number in range(4)]
-    office.people.set_synced(ANNA, ids[:1], True)
+    office.people.set_synced(ANNA, ids[:1], True, by="page anna")
     commits = []
     sqlalchemy.event.listen(office.store.engine, "commit", lambda _: commits.append(1))
-    assert 3 == office.people.set_synced(ANNA, [*ids, ids[0]], True).changed
+    assert 3 == office.people.set_synced(ANNA, [*ids, ids[0]], True, by="page anna").changed
     assert [1] == commits
     with office.store.reading() as tx:
         assert [("contacts synchronised", "3"), ("contacts synchronised", "1")] == [(one.event, one.detail) for one in tx.audit("t", 2)]
     assert Face.PAGE is office.records.history("t", ids[1])[-1].actor.face
-    assert 0 == office.people.set_synced(ANNA, ids, True).changed
+    assert 0 == office.people.set_synced(ANNA, ids, True, by="page anna").changed
 
 
 def test_what_cannot_be_flagged_fails_for_itself(office, add):
@@ -265,7 +267,7 @@ def test_what_cannot_be_flagged_fails_for_itself(office, add):
     here, gone = add("Anna", "A", users=()), add("Gone", "G", users=())
     office.records.remove(CRM, gone.id)
     task = office.records.write(CRM, Kind.TASKS, Task(subject="x"))
-    flagged = office.people.set_synced(ANNA, [gone.id, here.id, "nobody", task.id], True)
+    flagged = office.people.set_synced(ANNA, [gone.id, here.id, "nobody", task.id], True, by="page anna")
     assert (1, [gone.id, "nobody", task.id]) == (flagged.changed, [record_id for record_id, _ in flagged.failed])
 
 
@@ -273,7 +275,7 @@ def test_what_cannot_be_flagged_fails_for_itself(office, add):
 def test_so_many_contacts_at_once_are_refused(office, count):
     """At most 500."""
     with pytest.raises(BadRequest):
-        office.people.set_synced(ANNA, [f"r{number}" for number in range(count)], True)
+        office.people.set_synced(ANNA, [f"r{number}" for number in range(count)], True, by="page anna")
 
 
 @pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_people.py has it")
@@ -289,7 +291,7 @@ def test_a_contact_that_changes_meanwhile_is_not_overwritten(office, add, monkey
         return taken(actor, record, value)
 
     monkeypatch.setattr(office.records._crm, "update", update)
-    flagged = office.people.set_synced(ANNA, [first.id, second.id], True)
+    flagged = office.people.set_synced(ANNA, [first.id, second.id], True, by="page anna")
     assert (1, [second.id]) == (flagged.changed, [record_id for record_id, _ in flagged.failed])
     assert ("Ulm", ()) == (office.records.get("t", second.id).value.city, office.records.get("t", second.id).value.sync_users)
 

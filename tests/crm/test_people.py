@@ -20,9 +20,9 @@ def test_rule_17_the_flag_is_the_relation_of_address_and_user(desk):
     at = desk()
     record = at.add(Kind.CONTACTS)
     anna = at.emulator.account.user("anna")
-    assert 1 == at.office.people.set_synced(ANNA, [record.id], False).changed
+    assert 1 == at.office.people.set_synced(ANNA, [record.id], False, by="page anna").changed
     assert ([], ()) == (flags(at, record), at.stored(record).value.sync_users)
-    assert 1 == at.office.people.set_synced(ANNA, [record.id], True).changed
+    assert 1 == at.office.people.set_synced(ANNA, [record.id], True, by="page anna").changed
     assert ([anna], ("anna",), []) == (flags(at, record), at.stored(record).value.sync_users, at.errands())
 
 
@@ -32,7 +32,7 @@ def test_what_somebody_changed_there_meanwhile_stays(desk):
     record = at.add(Kind.CONTACTS)
     at.wait(minutes=1)
     at.control.edit("address", at.number(record), Ort="Ulm")
-    assert 1 == at.office.people.set_synced(ANNA, [record.id], False).changed
+    assert 1 == at.office.people.set_synced(ANNA, [record.id], False, by="page anna").changed
     assert ("Ulm", "Ulm", []) == (at.row(record)["Ort"], at.stored(record).value.city, flags(at, record))
 
 
@@ -40,12 +40,12 @@ def test_an_outage_flags_what_it_can_and_tells_of_the_rest(desk):
     """The contacts that onOffice did not answer for stay as they were, here and there."""
     at = desk()
     first, second = at.add(Kind.CONTACTS), at.add(Kind.CONTACTS, uid="two", name="b.item", changes=CHANGES[Kind.CONTACTS])
-    at.office.people.set_synced(ANNA, [first.id], False)
+    at.office.people.set_synced(ANNA, [first.id], False, by="page anna")
     at.outage()
-    flagged = at.office.people.set_synced(ANNA, [first.id, second.id], False)
+    flagged = at.office.people.set_synced(ANNA, [first.id, second.id], False, by="page anna")
     assert (0, [second.id]) == (flagged.changed, [record_id for record_id, _ in flagged.failed])
     at.recover()
-    assert (1, ()) == (at.office.people.set_synced(ANNA, [second.id], False).changed, at.stored(second).value.sync_users)
+    assert (1, ()) == (at.office.people.set_synced(ANNA, [second.id], False, by="page anna").changed, at.stored(second).value.sync_users)
 
 
 def test_rule_39_a_slot_is_ours_and_needs_no_request(desk):

@@ -183,6 +183,14 @@ def test_the_chosen_language_is_that_of_pages_and_of_folders(anna, server):
     assert "Contatti onOffice" == phone_of(server).folder_sync()["contacts"][0]
 
 
+def test_the_choice_shows_the_language_that_the_page_speaks(visitor):
+    """Whatever was chosen for the folders: who looks at an Italian page does not see English chosen."""
+    visitor.sign_in()
+    for language in ("it", "de", "en"):
+        page = visitor.get(f"/account?language={language}")
+        assert [language] == [one.get("value") for one in page.tree.cssselect("#language option[selected]")]
+
+
 @pytest.mark.parametrize("language", ["", "fr", "de\r\nX: y", "../de"])
 def test_no_other_language_is_taken(anna, language):
     """Nothing changes."""

@@ -146,7 +146,7 @@ def test_the_log_is_filtered_and_goes_on(boss):
         boss.office.settings.set_gate(BERT, Gate.SWITCH, Kind.TASKS, bool(number % 2), "test")
     page = boss.get("/admin/audit?event=gate&login=bert")
     assert 50 == len(page.tree.cssselect("tbody tr"))
-    assert "closed: switch (Tasks)" in page.text
+    assert "Tasks switched off" in page.text
     (older,) = [link.get("href") for link in page.tree.cssselect("a[rel=next]")]
     assert 10 == len(boss.get(older.removeprefix("/.web")).tree.cssselect("tbody tr"))
     assert "Nothing found" in boss.get("/admin/audit?text=nowhere").text
@@ -203,7 +203,7 @@ def test_everything_about_a_user_is_saved_at_once(boss):
     )
     assert "contacts.delete" not in user.rights
     assert "contacts.modify" in user.rights
-    assert "page anna" in boss.get("/admin/audit?login=bert").text
+    assert "anna (page)" in boss.get("/admin/audit?login=bert").text
     assert "nothing was changed" in boss.submit("/admin/users/bert", "/admin/users/bert").text
 
 
@@ -263,7 +263,7 @@ def test_an_administrator_helps_with_somebody_elses_phone(boss, server):
     assert "Berts iPhone" in page.text
     assert "129" == folder_status(phone)  # DeviceIsBlockedForThisUser
     assert "device locked out" in boss.get("/admin/audit?login=bert&event=device").text
-    assert "page anna" in boss.get("/admin/audit?login=bert&event=device").text
+    assert "anna (page)" in boss.get("/admin/audit?login=bert&event=device").text
     boss.submit(path, f"{path}/unblock")
     phone.folder_sync()
 

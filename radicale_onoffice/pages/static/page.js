@@ -49,3 +49,6 @@ for (const form of document.querySelectorAll("[data-assignment]")) {
     }
   });
 }
+
+// Rows of links that are wider than a phone begin where the page stands.
+for (const here of document.querySelectorAll("nav [aria-current=page]")) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 48;
