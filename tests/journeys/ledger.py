@@ -201,7 +201,7 @@ class Ledger:
                 differing = {
                     Element(tag).name: (shown.get(tag), wanted.get(tag)) for tag in shown | wanted if shown.get(tag) != wanted.get(tag)
                 }
-                assert differing == {}, (phone.device, collection, record_id)
+                assert differing == {}, (phone.device, collection, record_id, differing)
 
     @staticmethod
     def check_dav(office, client: DavClient) -> None:
