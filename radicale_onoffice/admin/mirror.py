@@ -251,10 +251,12 @@ def _row(state: mirrors.State) -> dict[str, object]:
         **{f"{kind} pulled": None if one.pulled is None else one.pulled.isoformat() for kind, one in state.kinds.items()},
         **{f"{kind} stale": one.is_stale for kind, one in state.kinds.items()},
         **{f"{kind} alarm": one.alarm for kind, one in state.kinds.items()},
+        **{f"{kind} doubt": one.doubt for kind, one in state.kinds.items()},
         "waiting": state.queued,
         "oldest waiting": None if state.oldest_errand is None else state.oldest_errand.isoformat(),
         "refused": state.errands[ErrandState.REFUSED],
         "alarm": "; ".join(state.alarms),
+        "doubt": "; ".join(state.doubts),
         "error": state.trouble.what if state.trouble else "",
         "error since": state.trouble.since if state.trouble else "",
     }
@@ -262,7 +264,7 @@ def _row(state: mirrors.State) -> dict[str, object]:
 
 def _shown(state: mirrors.State) -> dict[str, object]:
     """For people: what fits into a line."""
-    row, told = _row(state), ("waiting", "refused", "alarm", "error", "error since")
+    row, told = _row(state), ("waiting", "refused", "alarm", "doubt", "error", "error since")
     lags = {f"{kind} lag": row[f"{kind} lag"] for kind in Kind}
     stale = ", ".join(kind for kind, one in state.kinds.items() if one.is_stale)
     return {"tenant": state.tenant, **lags, "stale": stale, **{key: row[key] for key in told}}

@@ -139,26 +139,32 @@ def test_a_poll_notices_a_lost_right(pulled, kind):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_a_right_that_was_missing_from_the_start_is_told_of(pulled, kind):
-    """A kind that is filled with nothing raises an alarm; as soon as anything can be seen it is filled, without a hand."""
+def test_a_right_that_was_missing_from_the_start_is_told_of(pulled, kind, caplog):
+    """A kind that is filled with nothing is doubted, once, and is no alarm; as soon as anything can be seen it is filled, without a hand."""
     made = pulled()
     for one in Kind:
         make(made, one, "A", "B")
     api = made.onoffice.emulator.account.user("api")
     made.control.set_right(api, TABLES[kind][0], "read", allowed=False)
     made.mirror.turn()
-    assert {f"fill {kind}": f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"} == (
-        made.mirror.memory().alarms
+    told = f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
+    assert ({f"fill {kind}": told}, "", told) == (
+        made.mirror.memory().alarms,
+        made.mirror.memory().alarm_of(kind),
+        made.mirror.memory().doubt_of(kind),
     )
     made.pass_time(days=3)
     assert ["swept", "polled"] == [made.mirror.turn(), made.mirror.turn()]
+    assert [("WARNING", f"mirror of t: {told}")] == [
+        (one.levelname, one.getMessage()) for one in caplog.records if one.name.endswith("onoffice.mirror")
+    ]
     made.control.set_right(api, TABLES[kind][0], "read", allowed=True)
     assert ["polled", "filled"] == [made.mirror.turn(), made.mirror.turn()]
     assert (["A", "B"], {}) == (made.subjects(kind), made.mirror.memory().alarms)
 
 
 def test_an_office_that_has_no_tasks_says_so_once(pulled):
-    """`mirror accept` ends the alarm for good, also if another kind is filled anew; the first task is no surprise."""
+    """`mirror accept` ends the doubt for good, also if another kind is filled anew; the first task is no surprise."""
     made = pulled()
     make(made, Kind.CONTACTS, "A")
     make(made, Kind.APPOINTMENTS, "A")

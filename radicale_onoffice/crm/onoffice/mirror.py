@@ -13,7 +13,7 @@ turn that is cut off is taken up where it was.
 **Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
 (records, or flags of contacts) drops nothing, keeps everything, and raises an alarm of that kind of records, which lasts until the next one
 finds things plausible again. A poll, which drops nothing, asks for a few records along with the changes, to notice at once; a kind of which
-the first fill found nothing is doubted, too, and filled as soon as a poll sees something of it. What changed meanwhile is not lost: a kind is
+the first fill found nothing is doubted, which is no alarm (an office may have no tasks), and filled as soon as a poll sees something of it. What changed meanwhile is not lost: a kind is
 asked for from when it could be believed last. ``accept`` is for an administrator who knows better. What the log says was deleted is no
 emptiness.
 """
@@ -226,7 +226,7 @@ class Mirror:
         return today - self._bounds.past, today + self._bounds.future
 
     def _fill(self, account: Account, memory: Memory, progress: Progress | None) -> None:
-        doubts = {kind: memory.alarms.get(f"fill {kind}", "") for kind in Kind}
+        doubts = {kind: memory.doubt_of(kind) for kind in Kind}
         for kind in Kind:
             place = memory.places.get(kind)
             if place == "":
@@ -241,7 +241,10 @@ class Mirror:
                 if progress is not None:
                     progress(kind, len(page.records))
             self._read_again(kind, account, memory)
-        self._raise_alarms(memory, "fill", doubts)
+        for kind in Kind:
+            if doubts[kind] and doubts[kind] != memory.doubt_of(kind):
+                logger.warning("mirror of %s: %s", self._tenant, doubts[kind])
+        memory.replace_alarms("fill", doubts)
 
     def _sweep(self, kinds: Sequence[Kind], account: Account, memory: Memory, progress: Progress | None) -> None:
         alarms = {}
