@@ -138,6 +138,22 @@ def test_that_everybody_is_locked_at_once_is_not_believed(followed):
     assert (UserState.ACTIVE, "") == (user(made).state, made.mirror.memory().people_alarm)
 
 
+def test_that_everybody_is_gone_is_doubted_until_somebody_knows_better(followed):
+    """The alarm lasts from look to look, and `mirror accept` suspends who is gone."""
+    made = followed()
+    for number in (made.onoffice.anna, made.onoffice.bert, made.onoffice.carla):
+        made.control.delete("user", number)
+    for _ in range(3):
+        look(made)
+        assert UserState.ACTIVE is user(made).state
+        assert "3 of 3 users who may synchronise" in made.mirror.memory().people_alarm
+    made.mirror.accept()
+    assert ([UserState.SUSPENDED] * 2, "") == ([user(made).state, user(made, BERT).state], made.mirror.memory().people_alarm)
+    made.control.add_user("anna", "Anna", "Alt")
+    look(made)
+    assert [UserState.ACTIVE, UserState.SUSPENDED] == [user(made).state, user(made, BERT).state]
+
+
 def test_an_empty_answer_changes_nobody(followed):
     """It reads as success."""
     made = followed()

@@ -3,7 +3,7 @@
 Which user of onOffice is which login here is decided by the name alone, letter by letter: onOffice's ``Name`` is our login (rule 7). Users are
 made and removed here by the administrator; onOffice only says how they are.
 
-* Locked or deactivated there (``online``), or gone from the list: suspended here, which closes the gate in both faces (rule 8). Open again
+* Locked or deactivated there (``online``), or gone from the list (who was in it is remembered for as long as we have the user): suspended here, which closes the gate in both faces (rule 8). Open again
   there: open here. What an administrator deactivated *here* is another state, which nothing but an administrator ends.
 * The values of ``online`` are not documented. Words are understood; others change nothing until the administrator names those that mean
   "locked" (``tenant connect --closed-states``).
@@ -95,7 +95,10 @@ def follow(tx: Transaction, tenant: str, account: Account, now: datetime, too_ma
         tx.next_change(tenant, everybody=True)
     names = _names(account)
     again = _renamed(tx, tenant, before.get("names", {}), names)
-    kept = {person.name: [person.online, person.language] for person in account.people} if account.tells_states else before.get("users", {})
+    gone = {
+        login: told_then for login, told_then in before.get("users", {}).items() if login not in told and tx.user(Identity(tenant, login))
+    }
+    kept = gone | {one.name: [one.online, one.language] for one in account.people} if account.tells_states else before.get("users", {})
     remembered = json.dumps({"users": kept, "names": {**before.get("names", {}), **names}}, sort_keys=True)
     if remembered != tx.mirror_state(tenant, NAME):
         tx.save_mirror_state(tenant, NAME, remembered)
