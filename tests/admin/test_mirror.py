@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radicale_onoffice import cli, manual, mirrors
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, User
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, User, UserState
 from radicale_onoffice.core.ports import Errand, ErrandState
 from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.leases import LEASE
@@ -164,6 +164,19 @@ def test_a_disconnected_tenant_keeps_its_records(connected, emulator):
     connected("tenant", "disconnect", "default", "--yes")
     assert ["Eins"] == [row["title"] for row in json.loads(connected("record", "list", "--json"))]
     assert "No tenant has an onOffice account" in connected("mirror", "status", status=2)
+
+
+def test_whom_onoffice_suspended_is_free_again_without_it(connected, store):
+    """Nobody else could say otherwise; who was deactivated here stays so, and the audit log tells."""
+    with store.writing() as tx:
+        for login, state in (("anna", UserState.SUSPENDED), ("bert", UserState.DEACTIVATED)):
+            tx.save_user(User(identity=Identity("default", login), state=state))
+    connected("tenant", "disconnect", "default", "--yes")
+    with store.reading() as tx:
+        states = {one.identity.user: one.state for one in tx.users("default")}
+        told = [(one.login, one.event, one.detail) for one in tx.audit("default", 9) if one.event.startswith("gate")]
+    assert {"anna": UserState.ACTIVE, "bert": UserState.DEACTIVATED} == states
+    assert [("anna", "gate opened: user_state", "the tenant is not connected to onOffice any more")] == told
 
 
 def test_who_sends_by_hand_lets_the_server_send_afterwards(connected, store):

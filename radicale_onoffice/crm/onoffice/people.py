@@ -90,7 +90,7 @@ def follow(tx: Transaction, tenant: str, account: Account, now: datetime, too_ma
     for was, user in changed:
         tx.save_user(user)
         if was.state is not user.state:
-            _tell(tx, user, told.get(user.identity.user), now)
+            _tell(tx, user, _reason(told.get(user.identity.user)), now)
     if changed:
         tx.next_change(tenant, everybody=True)
     names = _names(account)
@@ -140,12 +140,25 @@ def _believed(was: User, user: User, suspended: str, regrouped: str) -> User:
     return replace(user, state=was.state if suspended else user.state, groups=was.groups if regrouped else user.groups)
 
 
-def _tell(tx: Transaction, user: User, person: Person | None, now: datetime) -> None:
+def release(tx: Transaction, tenant: str, by: str, now: datetime) -> None:
+    """Let in again whom onOffice suspended: the tenant is taken away from it, and nobody else could."""
+    suspended = [user for user in tx.users(tenant) if user.state is UserState.SUSPENDED]
+    for user in suspended:
+        tx.save_user(replace(user, state=UserState.ACTIVE))
+        _tell(tx, replace(user, state=UserState.ACTIVE), "the tenant is not connected to onOffice any more", now, by)
+    if suspended:
+        tx.next_change(tenant, everybody=True)
+
+
+def _reason(person: Person | None) -> str:
+    return f"onOffice says {person.online!r}" if person is not None else "onOffice does not have this user any more"
+
+
+def _tell(tx: Transaction, user: User, why: str, now: datetime, by: str = ACTOR) -> None:
     word = "opened" if user.state is UserState.ACTIVE else "closed"
-    why = f"onOffice says {person.online!r}" if person is not None else "onOffice does not have this user any more"
     login, tenant = user.identity.user, user.identity.tenant
     logger.warning("gate %s: %s: login=%s tenant=%s: %s", word, Gate.USER_STATE, login, tenant, why)
-    tx.add_audit(AuditLine(at=now, tenant=tenant, login=login, actor=ACTOR, event=f"gate {word}: {Gate.USER_STATE}", detail=why))
+    tx.add_audit(AuditLine(at=now, tenant=tenant, login=login, actor=by, event=f"gate {word}: {Gate.USER_STATE}", detail=why))
 
 
 # ---------------------------------------------------------------------- names
