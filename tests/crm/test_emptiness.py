@@ -122,20 +122,44 @@ def test_a_poll_notices_a_lost_right(pulled, kind):
     made.mirror.turn()
     api, table, name = made.onoffice.emulator.account.user("api"), *TABLES[kind]
     made.control.set_right(api, table, "read", allowed=False)
-    for _ in range(3):
-        made.pass_time(hours=1)
-        assert "polled" == made.mirror.turn()
+    for what in ("polled", "looked again", "polled"):  # an hour later, once more and thoroughly
+        assert what == made.mirror.turn()
+        made.pass_time(minutes=30 if what == "looked again" else 60)
     assert {kind} == {one for one in Kind if made.mirror.memory().alarm_of(one)}
     made.control.edit(table, made.control.rows(table)[0]["id"], **{name: "Neu"})
     made.pass_time(hours=3)
     for one in Kind:
         make(made, one, "C")
-    made.mirror.turn()
+    assert ["looked again", "polled"] == [made.mirror.turn(), made.mirror.turn()]
     assert [["A", "B"] if one is kind else ["A", "B", "C"] for one in Kind] == [made.subjects(one) for one in Kind]
-    made.pass_time(hours=3)
+    made.pass_time(minutes=30)
     made.control.set_right(api, table, "read", allowed=True)
-    made.mirror.turn()
+    assert ["polled", "looked again"] == [made.mirror.turn(), made.mirror.turn()]
     assert (["B", "C", "Neu"], {}) == (made.subjects(kind), made.mirror.memory().alarms)
+
+
+def test_that_the_newest_appointments_are_deleted_is_no_emptiness(pulled):
+    """Those are asked for to see whether any can be seen; without the log nothing else tells of them, and others do."""
+    made = pulled()
+    made.control.set_right(made.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
+    numbers = [made.meeting(f"N{number}") for number in range(5)]
+    made.mirror.turn()
+    for number in numbers[2:]:
+        made.control.delete("calendar", number)
+    made.pass_time(minutes=30)
+    assert ("polled", "") == (made.mirror.turn(), made.mirror.memory().alarm_of(Kind.APPOINTMENTS))
+    assert ["N0", "N1"] == made.subjects(Kind.APPOINTMENTS)
+
+
+def test_an_answer_that_is_empty_by_mistake_hides_no_change(pulled):
+    """What changed is asked for once more together with whether anything can be seen."""
+    made = pulled()
+    number, _ = made.meeting("A"), made.meeting("B")
+    made.mirror.turn()
+    made.control.edit("calendar", number, description="Neu")
+    made.control.fault(kind="empty", verb="read", resourcetype="calendar")
+    made.mirror.turn()
+    assert (["B", "Neu"], "") == (made.subjects(Kind.APPOINTMENTS), made.mirror.memory().alarm_of(Kind.APPOINTMENTS))
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -50,7 +50,7 @@ class Memory:
 
     def alarm_of(self, kind: Kind) -> str:
         """What was too much to believe of a kind; "" if all is plausible."""
-        told = (text for key, text in self.alarms.items() if key.endswith(f" {kind}") and not key.startswith("fill "))
+        told = (text for key, text in sorted(self.alarms.items()) if key.endswith(f" {kind}") and not key.startswith("fill "))
         return "; ".join(dict.fromkeys(told))
 
     def doubt_of(self, kind: Kind) -> str:

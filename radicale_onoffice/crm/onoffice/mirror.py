@@ -148,9 +148,9 @@ class Mirror:
             memory.pulled.update({kind: iso(began) for kind in Kind if not memory.alarm_of(kind)})
         elif what != "looked again":
             memory.swept = began.astimezone(self.account().zone).date().isoformat()
-        if not any(memory.alarms.get(f"sweep {kind}") for kind in Kind):
+        if not any(memory.alarm_of(kind) for kind in Kind):
             memory.sweep_at = ""
-        elif what != "polled":
+        elif what != "polled" or not memory.sweep_at:
             memory.sweep_at = iso(began + SWEEP_AGAIN)
         memory.answered, memory.people_alarm = iso(self._clock()), self._people_alarm
         for kind, ids in self._again.items():

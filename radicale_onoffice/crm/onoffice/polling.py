@@ -59,8 +59,12 @@ def ask_witnesses(kind: Kind, known: Iterable[str], period: tuple[date, date], a
     """Whether anything of a kind can be seen: any row, or, of appointments, the newest that are known, else a whole period."""
     if kind in ANY_ROW:
         return [try_key(kind, ANY_ROW[kind])]
-    newest = sorted(known, key=lambda one: (len(one), one))[-WITNESSES:]
-    return [appointments.read_one(one, account) for one in newest] or [appointments.read_window(*period)]
+    return [appointments.read_one(one, account) for one in newest(known)] or [appointments.read_window(*period)]
+
+
+def newest(known: Iterable[str]) -> list[str]:
+    """The appointments that are asked for."""
+    return sorted(known, key=lambda one: (len(one), one))[-WITNESSES:]
 
 
 def ask_changes(
@@ -78,8 +82,9 @@ def ask_changes(
     Raises UpstreamDown, RefusedByOnOffice.
     """
     told = {kind: earliest(moment, account) for kind, moment in since.items()}
+    changed = since[Kind.APPOINTMENTS] - OVERLAP
     wanted: list[Action] = [
-        appointments.read_changed(since[Kind.APPOINTMENTS] - OVERLAP),
+        appointments.read_changed(changed),
         tasks.read_range(1, tasks.LAST_NUMBER, account, since=told[Kind.TASKS][:10]),
         contacts.read_page(account, 0, since=told[Kind.CONTACTS]),
         *([walks.ask_flags(account)] if account.people else []),
@@ -90,13 +95,22 @@ def ask_changes(
     asked = len(wanted) + len(log) + len(witnesses)
     meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
     changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {}, also=results[asked:])
-    changes.records[Kind.APPOINTMENTS] = _once(_appointments(client, meetings, since[Kind.APPOINTMENTS] - OVERLAP))
+    shown = list(zip(witnesses, results[len(wanted) + len(log) : asked], strict=True))
+    changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
+    if Kind.APPOINTMENTS not in changes.seen and not meetings.rows and known[Kind.APPOINTMENTS]:
+        # Just the newest may have been deleted: is there anything else? An answer that was empty by mistake is not taken for no change, either
+        window, meetings = walks.ask(client, [appointments.read_window(*period), appointments.read_changed(changed)])
+        changes.seen |= {Kind.APPOINTMENTS} if window.rows else set()
+    changes.records[Kind.APPOINTMENTS] = _once(_appointments(client, meetings, changed))
     changes.records[Kind.TASKS] = _once(_tasks(client, account, work, told[Kind.TASKS][:10]))
     changes.records[Kind.CONTACTS] = walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
     _read_log(changes, results[len(wanted) : len(wanted) + len(log)])
-    shown = zip(witnesses, results[len(wanted) + len(log) : asked], strict=True)
-    changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
     changes.seen |= {kind for kind, records in changes.records.items() if records}
+    if Kind.APPOINTMENTS in changes.seen:
+        missing = [
+            action.id for (kind, action), result in shown if kind is Kind.APPOINTMENTS and isinstance(result, Answer) and not result.rows
+        ]
+        changes.deleted[Kind.APPOINTMENTS] = tuple(dict.fromkeys([*changes.deleted.get(Kind.APPOINTMENTS, ()), *filter(None, missing)]))
     return changes
 
 
