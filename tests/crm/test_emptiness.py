@@ -49,14 +49,39 @@ def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
     assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
 
 
-def test_a_record_that_a_walk_missed_is_asked_for_before_it_is_dropped(pulled):
-    """One is no emptiness; but it is there."""
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_only_record_of_a_kind_is_kept_with_a_lost_right(pulled, kind):
+    """One of one is all, for a poll and at night; what the log calls deleted goes, at night, too."""
     made = pulled()
-    made.task("Einzige")
+    make(made, kind, "Einzige")
     made.mirror.turn()
-    made.control.fault(kind="empty", verb="read", resourcetype="task")
+    api, table = made.onoffice.emulator.account.user("api"), TABLES[kind][0]
+    made.control.set_right(api, table, "read", allowed=False)
+    assert "polled" == made.mirror.turn()
+    assert "shows none of its" in made.mirror.memory().alarm_of(kind)
     made.mirror.sweep()
-    assert ["Einzige"] == made.subjects(Kind.TASKS)
+    assert (["Einzige"], True) == (made.subjects(kind), "1 of 1" in made.mirror.memory().alarm_of(kind))
+    made.control.set_right(api, table, "read", allowed=True)
+    made.control.delete(table, made.control.rows(table)[0]["id"])
+    made.mirror.sweep()
+    assert ([], "") == (made.values(kind), made.mirror.memory().alarm_of(kind))
+
+
+def test_a_record_that_a_walk_missed_is_asked_for_before_it_is_dropped(pulled):
+    """One of many is no emptiness; but it is there."""
+    made = pulled()
+    numbers = [made.task(f"N{number}") for number in range(3)]
+    made.mirror.turn()
+    made.control.set_right(made.onoffice.emulator.account.user("api"), "task", "read", allowed=False, record=numbers[0])
+    walk = made.mirror._walk
+
+    def seen_late(*words):
+        yield from walk(*words)
+        made.control.set_right(made.onoffice.emulator.account.user("api"), "task", "read", allowed=True, record=numbers[0])
+
+    made.mirror._walk = seen_late
+    made.mirror.sweep()
+    assert ["N0", "N1", "N2"] == made.subjects(Kind.TASKS)
 
 
 def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):

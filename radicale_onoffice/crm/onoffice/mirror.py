@@ -38,7 +38,7 @@ from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.fields import Unreadable
 from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
-from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
+from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes, ask_log
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 from radicale_onoffice.crm.onoffice.survey import survey
 from radicale_onoffice.crm.onoffice.tenants import Access
@@ -306,9 +306,9 @@ class Mirror:
         self._poll_people(account, changes)
 
     def _vanished(self, kind: Kind, changes: Changes, known: Mapping[str, str]) -> str:
-        """An alarm if onOffice shows nothing of a kind of which more than one record is here."""
+        """An alarm if onOffice shows nothing of a kind of which records are here that the log does not call deleted."""
         here = set(known) - set(changes.deleted.get(kind, ()))
-        if len(here) < 2 or kind in changes.seen or self._bounds.anything:
+        if not here or kind in changes.seen or self._bounds.anything:
             return ""
         return f"onOffice shows none of its {kind} any more; nothing is removed here. Does the API user still have its rights?"
 
@@ -395,7 +395,11 @@ class Mirror:
                 first, last = (datetime.combine(day, time(), account.zone).timestamp() for day in self._period(account))
                 inside = {one.id for one in tx.records(self._tenant, missing.values()) if one.starts < last and one.ends > first}
                 missing = {crm_id: record_id for crm_id, record_id in missing.items() if record_id in inside}
-        alarm = self._too_many(kind, len(missing), len(here))
+        if self._too_many(kind, len(missing), len(here), least=1):
+            logged = set(ask_log(self._client, kind, memory.pulled_at(kind) or self._clock(), account)) if not memory.log_refused else set()
+            self._drop(kind, logged & set(missing), account, memory)
+            missing, here = ({key: one for key, one in known.items() if key not in logged} for known in (missing, here))
+        alarm = self._too_many(kind, len(missing), len(here), least=1)
         if not alarm:
             self._drop(kind, missing, account, memory)
         return alarm
@@ -418,9 +422,9 @@ class Mirror:
 
         self._records.drop(self._actor, list(gone), also=unlink)
 
-    def _too_many(self, what: str, lost: int, total: int) -> str:
-        """An alarm if so many would vanish at once that it is more likely that the API user lost a right."""
-        is_all = lost == total and total > 1
+    def _too_many(self, what: str, lost: int, total: int, *, least: int = 2) -> str:
+        """An alarm if so many would vanish at once that it is more likely that the API user lost a right; from ``least`` on, all are many."""
+        is_all = lost == total >= least
         if self._bounds.anything:
             return ""
         if not is_all and lost <= max(self._bounds.always, self._bounds.share * total):

@@ -55,6 +55,13 @@ def ask_deleted(kind: Kind, since: str) -> Action:
     )
 
 
+def ask_log(client: Client, kind: Kind, since: datetime, account: Account) -> Sequence[str]:
+    """Ids of what the log calls deleted since; none if it may not be read. Raises UpstreamDown."""
+    changes = Changes()
+    _read_log(changes, {kind: client.call([ask_deleted(kind, earliest(since, account))], deadline=walks.DEADLINE)[0]})
+    return changes.deleted.get(kind, ())
+
+
 def ask_witnesses(kind: Kind, known: Iterable[str], period: tuple[date, date], account: Account) -> list[Action]:
     """Whether anything of a kind can be seen: any row, or, of appointments, the newest that are known, else a whole period."""
     if kind in ANY_ROW:
@@ -104,7 +111,7 @@ def ask_changes(
     changes.records[Kind.APPOINTMENTS] = _once(_appointments(client, meetings, changed))
     changes.records[Kind.TASKS] = _once(_tasks(client, account, work, told[Kind.TASKS][:10]))
     changes.records[Kind.CONTACTS] = walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
-    _read_log(changes, results[len(wanted) : len(wanted) + len(log)])
+    _read_log(changes, dict(zip(Kind, results[len(wanted) : len(wanted) + len(log)], strict=False)))
     changes.seen |= {kind for kind, records in changes.records.items() if records}
     if Kind.APPOINTMENTS in changes.seen:
         missing = [
@@ -152,8 +159,8 @@ def _appointments(client: Client, first: Answer, since: datetime, until: datetim
     return [*_appointments(client, older, since, middle - SECOND), *_appointments(client, newer, middle, until)]
 
 
-def _read_log(changes: Changes, results: Sequence[Answer | Refusal]) -> None:
-    for kind, result in zip(Kind, results, strict=False):
+def _read_log(changes: Changes, results: Mapping[Kind, Answer | Refusal]) -> None:
+    for kind, result in results.items():
         if isinstance(result, Refusal):
             changes.log_refused = changes.log_refused or result.code in NO_LOG
         else:
