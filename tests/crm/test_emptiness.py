@@ -188,6 +188,31 @@ def test_an_answer_that_is_empty_by_mistake_hides_no_change(pulled):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("is_filled", [True, False])
+def test_a_refused_read_of_one_kind_is_an_alarm_of_that_kind(pulled, kind, is_filled):
+    """Code 156, from the start or of a sudden: the other kinds are filled, polled and swept; recovery needs no hand."""
+    made = pulled()
+    for one in Kind:
+        make(made, one, "A", "B")
+    if is_filled:
+        made.mirror.turn()
+    made.control.fault(kind="error", code=156, message="Access violation", verb="read", resourcetype=TABLES[kind][0], times=100)
+    assert ("polled" if is_filled else "filled") == made.mirror.turn()
+    for one in Kind:
+        make(made, one, "C")
+    made.pass_time(minutes=30)
+    assert "polled" == made.mirror.turn()
+    made.mirror.sweep()
+    here = ["A", "B"] if is_filled else []
+    assert [here if one is kind else ["A", "B", "C"] for one in Kind] == [made.subjects(one) for one in Kind]
+    assert {kind} == {one for one in Kind if "156" in made.mirror.memory().alarm_of(one)}
+    made.control.clear_faults()
+    for _ in range(3):
+        made.mirror.turn()
+    assert (["A", "B", "C"], {}) == (made.subjects(kind), made.mirror.memory().alarms)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
 def test_a_right_that_was_missing_from_the_start_is_told_of(pulled, kind, caplog):
     """A kind that is filled with nothing is doubted, once, and is no alarm; as soon as anything can be seen it is filled, without a hand."""
     made = pulled()

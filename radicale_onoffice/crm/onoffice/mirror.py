@@ -10,7 +10,7 @@ turn that is cut off is taken up where it was.
   Users and groups ride along every few minutes (``people``).
 * **sweep** walks like the fill and finds what no stamp tells, and what is gone: that is asked for once more by its id before it is dropped.
 
-**Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
+**Emptiness.** A missing right reads as success without records (one that is refused is an alarm of that kind, and the others go on). So a poll or sweep that would drop more than a share of what is here
 (records, or flags of contacts) drops nothing, keeps everything, and raises an alarm of that kind of records, which lasts until the next one
 finds things plausible again. A poll, which drops nothing, asks for a few records along with the changes, to notice at once; a kind of which
 the first fill found nothing is doubted, which is no alarm (an office may have no tasks), and filled as soon as a poll sees something of it. What changed meanwhile is not lost: a kind is
@@ -38,7 +38,7 @@ from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.fields import Unreadable
 from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
-from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes, ask_log
+from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes, ask_log, refusal_of
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 from radicale_onoffice.crm.onoffice.survey import survey
 from radicale_onoffice.crm.onoffice.tenants import Access
@@ -150,7 +150,7 @@ class Mirror:
             memory.swept = began.astimezone(self.account().zone).date().isoformat()
         if not any(memory.alarm_of(kind) for kind in Kind):
             memory.sweep_at = ""
-        elif what != "polled" or not memory.sweep_at:
+        elif what in ("swept", "looked again") or not memory.sweep_at:
             memory.sweep_at = iso(began + SWEEP_AGAIN)
         memory.answered, memory.people_alarm = iso(self._clock()), self._people_alarm
         for kind, ids in self._again.items():
@@ -226,21 +226,26 @@ class Mirror:
         return today - self._bounds.past, today + self._bounds.future
 
     def _fill(self, account: Account, memory: Memory, progress: Progress | None) -> None:
-        doubts = {kind: memory.doubt_of(kind) for kind in Kind}
+        doubts, refused = {kind: memory.doubt_of(kind) for kind in Kind}, dict[Kind, str]()
         for kind in Kind:
             place = memory.places.get(kind)
             if place == "":
                 continue
             if place is None:
                 memory.pulled[kind] = iso(self._clock())
-            doubts[kind] = "" if place else f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
-            for page in self._walk(kind, account, place or ""):
-                memory.places[kind] = page.place
-                doubts[kind] = "" if page.records else doubts[kind]
-                self._adopt(kind, page.records, account, memory, page.since)
-                if progress is not None:
-                    progress(kind, len(page.records))
-            self._read_again(kind, account, memory)
+            doubt = f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
+            doubts[kind] = "" if place else doubt
+            try:
+                for page in self._walk(kind, account, place or ""):
+                    memory.places[kind] = page.place
+                    doubts[kind] = "" if page.records else doubts[kind]
+                    self._adopt(kind, page.records, account, memory, page.since)
+                    if progress is not None:
+                        progress(kind, len(page.records))
+                self._read_again(kind, account, memory)
+            except RefusedByOnOffice as error:  # the polls of the others go on, and find out when this one may be read
+                refused[kind], doubts[kind], memory.places[kind] = refusal_of(error), doubt, ""
+        self._raise_alarms(memory, "poll", {**{kind: memory.alarms.get(f"poll {kind}", "") for kind in Kind}, **refused})
         for kind in Kind:
             if doubts[kind] and doubts[kind] != memory.doubt_of(kind):
                 logger.warning("mirror of %s: %s", self._tenant, doubts[kind])
@@ -250,23 +255,30 @@ class Mirror:
         alarms = {}
         for kind in kinds:
             seen: set[str] = set()
-            told = []
-            for page in self._walk(kind, account):
-                seen.update(record.id for record in page.records)
-                alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
-                if not alarm:
-                    self._adopt(kind, page.records, account, memory, page.since)
-                told.append(alarm)
-                if progress is not None:
-                    progress(kind, len(page.records))
-            told.append(self._drop_missing(kind, seen, account, memory))
-            self._read_again(kind, account, memory)
-            alarms[kind] = _joined(told)
-            if seen or self._bounds.anything:
+            try:
+                alarms[kind] = self._sweep_kind(kind, seen, account, memory, progress)
+            except RefusedByOnOffice as error:
+                alarms[kind] = refusal_of(error)
+            if (seen and not alarms[kind]) or self._bounds.anything:
                 memory.alarms.pop(f"fill {kind}", None)
         self._raise_alarms(memory, "sweep", {**{kind: memory.alarms.get(f"sweep {kind}", "") for kind in Kind}, **alarms})
         believed = {kind for kind in kinds if not alarms[kind]}
         self._raise_alarms(memory, "poll", {kind: memory.alarms.get(f"poll {kind}", "") for kind in Kind if kind not in believed})
+
+    def _sweep_kind(self, kind: Kind, seen: set[str], account: Account, memory: Memory, progress: Progress | None) -> str:
+        """Walk through a kind; ``seen`` gets the ids of what onOffice shows. Returns an alarm."""
+        told = []
+        for page in self._walk(kind, account):
+            seen.update(record.id for record in page.records)
+            alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
+            if not alarm:
+                self._adopt(kind, page.records, account, memory, page.since)
+            told.append(alarm)
+            if progress is not None:
+                progress(kind, len(page.records))
+        told.append(self._drop_missing(kind, seen, account, memory))
+        self._read_again(kind, account, memory)
+        return _joined(told)
 
     def _mark(self) -> int:
         """The tenant's change number before a request of a walk, for which the lease is renewed."""
@@ -288,19 +300,19 @@ class Mirror:
         also = people.ask() if due else ()
         changes = ask_changes(self._client, account, since, known, self._period(account), with_log=not memory.log_refused, also=also)
         memory.log_refused = memory.log_refused or changes.log_refused
-        alarms = {kind: self._vanished(kind, changes, known[kind]) for kind in Kind}
+        alarms = {kind: changes.refused.get(kind) or self._vanished(kind, changes, known[kind]) for kind in Kind}
         flags = self._flags_changed(changes, account, memory, mark) if account.people and not alarms[Kind.CONTACTS] else ""
         alarms[Kind.CONTACTS] = _joined([alarms[Kind.CONTACTS], flags])
         for kind, records in changes.records.items():
             if kind is not Kind.CONTACTS or not flags:  # else their flags cannot be believed; the next plausible poll brings them
                 self._adopt(kind, records, account, memory, mark)
-        for kind in Kind:
+        for kind in (kind for kind in Kind if kind not in changes.refused):
             self._drop(kind, changes.deleted.get(kind, ()), account, memory)
             self._read_again(kind, account, memory)
         for kind in changes.seen:
             if memory.alarms.pop(f"fill {kind}", ""):  # what the fill did not see is there
                 del memory.places[kind]
-            elif memory.alarms.get(f"poll {kind}") and not alarms[kind]:
+            if memory.alarms.get(f"poll {kind}") and not alarms[kind]:
                 memory.sweep_at = iso(self._clock()) if memory.sweep_at else ""
         self._raise_alarms(memory, "poll", alarms)
         self._poll_people(account, changes)

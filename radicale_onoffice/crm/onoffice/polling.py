@@ -7,14 +7,15 @@ are more exact than a day: they are asked for from the earlier of both readings 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, tasks, walks
 from radicale_onoffice.crm.onoffice.account import MODULES, Account, try_key
-from radicale_onoffice.crm.onoffice.client import Client
+from radicale_onoffice.crm.onoffice.client import Client, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import Fault
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Verb, identifier
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
@@ -37,6 +38,7 @@ class Changes:
     deleted: dict[Kind, Sequence[str]] = field(default_factory=dict)
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seen: frozenset[Kind] = frozenset()
+    refused: dict[Kind, str] = field(default_factory=dict)  # kinds that the API user may not read, and why
     log_refused: bool = False
     also: Sequence[Answer | Refusal] = ()  # what came of the actions that rode along
 
@@ -100,18 +102,30 @@ def ask_changes(
     witnesses = [(kind, action) for kind in Kind for action in ask_witnesses(kind, known[kind], period, account)]
     results = client.call([*wanted, *log, *(action for _, action in witnesses), *also], deadline=walks.DEADLINE)
     asked = len(wanted) + len(log) + len(witnesses)
-    meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
-    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {}, also=results[asked:])
+    changes = Changes(also=results[asked:])
     shown = list(zip(witnesses, results[len(wanted) + len(log) : asked], strict=True))
     changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
-    if Kind.APPOINTMENTS not in changes.seen and not meetings.rows and known[Kind.APPOINTMENTS]:
-        # Just the newest may have been deleted: is there anything else? An answer that was empty by mistake is not taken for no change, either
-        window, meetings = walks.ask(client, [appointments.read_window(*period), appointments.read_changed(changed)])
-        changes.seen |= {Kind.APPOINTMENTS} if window.rows else set()
-    changes.records[Kind.APPOINTMENTS] = _once(_appointments(client, meetings, changed))
-    changes.records[Kind.TASKS] = _once(_tasks(client, account, work, told[Kind.TASKS][:10]))
-    changes.records[Kind.CONTACTS] = walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
     _read_log(changes, dict(zip(Kind, results[len(wanted) : len(wanted) + len(log)], strict=False)))
+
+    def first(*places: int) -> list[Answer]:
+        return rows.demanded([wanted[place] for place in places], [results[place] for place in places])
+
+    def meetings() -> list[Record]:
+        (answer,) = first(0)
+        if Kind.APPOINTMENTS not in changes.seen and not answer.rows and known[Kind.APPOINTMENTS]:
+            # Just the newest may have been deleted: is there anything else? An answer that was empty by mistake is not taken for no change, either
+            window, answer = walks.ask(client, [appointments.read_window(*period), appointments.read_changed(changed)])
+            changes.seen |= {Kind.APPOINTMENTS} if window.rows else set()
+        return _appointments(client, answer, changed)
+
+    def addresses() -> list[Record]:
+        people, *flags = first(*range(2, len(wanted)))
+        changes.flags = walks.flags_by_address(fields.links_in(flags[0])) if flags else {}
+        return walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
+
+    _read(changes, Kind.APPOINTMENTS, meetings)
+    _read(changes, Kind.TASKS, lambda: _tasks(client, account, first(1)[0], told[Kind.TASKS][:10]))
+    _read(changes, Kind.CONTACTS, addresses)
     changes.seen |= {kind for kind, records in changes.records.items() if records}
     if Kind.APPOINTMENTS in changes.seen:
         missing = [
@@ -119,6 +133,22 @@ def ask_changes(
         ]
         changes.deleted[Kind.APPOINTMENTS] = tuple(dict.fromkeys([*changes.deleted.get(Kind.APPOINTMENTS, ()), *filter(None, missing)]))
     return changes
+
+
+def refusal_of(error: RefusedByOnOffice) -> str:
+    """The alarm of a kind that the API user may not read; raises the error if it is another one, which concerns all kinds."""
+    if error.refusal.fault is not Fault.RIGHT:
+        raise error
+    return f"{error}; nothing of them is removed here. Give the API user the right to read them."
+
+
+def _read(changes: Changes, kind: Kind, read: Callable[[], Sequence[Record]]) -> None:
+    """What changed of a kind, or why it may not be read: that is no matter of the other kinds."""
+    try:
+        changes.records[kind] = _once(read())
+    except RefusedByOnOffice as error:
+        changes.refused[kind] = refusal_of(error)
+        changes.seen -= {kind}
 
 
 def _once(found: Sequence[Record]) -> list[Record]:
