@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from radicale_onoffice.core.model import Identity, Kind
+from radicale_onoffice.crm.onoffice.contacts import SYNC
 from radicale_onoffice.crm.onoffice.memory import save_memory
 from tests.crm.pulled import TABLES
 
@@ -87,7 +88,7 @@ def test_a_record_that_a_walk_missed_is_asked_for_before_it_is_dropped(pulled):
 def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
     """The address's row is good, the relations' answer is not; the change arrives when both are, however much later."""
     made = pulled()
-    numbers = [made.address(f"N{number}") for number in range(3)]
+    numbers = [made.address(f"N{number}") for number in range(6)]
     made.mirror.turn()
     relations = made.onoffice.emulator.account.query("SELECT type, parent, child FROM relation")
     made.onoffice.emulator.account.query("DELETE FROM relation")
@@ -95,13 +96,30 @@ def test_contacts_are_not_adopted_with_flags_that_cannot_be_believed(pulled):
     made.control.edit("address", numbers[0], Name="Neu")
     made.pass_time(hours=3)  # longer than any overlap
     made.mirror.turn()
-    assert "3 of 3 Sync flags" in made.mirror.memory().alarm_of(Kind.CONTACTS)
-    assert 3 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
+    assert "6 of 6 Sync flags" in made.mirror.memory().alarm_of(Kind.CONTACTS)
+    assert 6 == len(made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1])
     made.pass_time(hours=6)
     for relation in relations:
         made.onoffice.emulator.account.link(*relation)
     made.mirror.turn()
-    assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
+    assert ["N1", "N2", "N3", "N4", "N5", "Neu"] == made.subjects(Kind.CONTACTS)
+
+
+def test_a_few_flags_may_be_taken_away_at_once(pulled):
+    """Both of an office's two: no alarm, and what changes of contacts goes on arriving."""
+    made = pulled()
+    numbers = [made.address("N0"), made.address("N1")]
+    made.address("N2", sync=[])
+    made.mirror.turn()
+    for number in numbers:
+        made.control.unlink(SYNC, number, made.onoffice.anna)
+    made.control.edit("address", numbers[0], Name="Neu")
+    made.mirror.turn()
+    assert "" == made.mirror.memory().alarm_of(Kind.CONTACTS)
+    assert ([], ["N1", "N2", "Neu"]) == (
+        made.office.feeds.entries(Identity("t", "anna"), Kind.CONTACTS, "")[1],
+        made.subjects(Kind.CONTACTS),
+    )
 
 
 def test_an_administrator_may_know_better(pulled):

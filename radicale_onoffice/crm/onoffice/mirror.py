@@ -347,7 +347,7 @@ class Mirror:
         wanted = {address: {account.login(user) for user in users} for address, users in told.items()}
         differing = [address for address in {*stored, *wanted} if stored.get(address, set()) != wanted.get(address, set())]
         lost = sum(len(stored.get(address, set()) - wanted.get(address, set())) for address in differing)
-        alarm = self._too_many("Sync flags of contacts", lost, sum(map(len, stored.values())))
+        alarm = self._too_many("Sync flags of contacts", lost, sum(map(len, stored.values())), least=self._bounds.always + 1)
         if alarm:
             return alarm
         memory.again.setdefault(Kind.CONTACTS, []).extend(address for address in sorted(differing) if address not in here)
@@ -370,7 +370,7 @@ class Mirror:
             if isinstance(value, Contact):
                 had += len(value.sync_users)
                 lost += len(set(value.sync_users) - {account.login(user) for user in record.elements.get(contacts.SYNC, ())})
-        return self._too_many("Sync flags of contacts", lost, had)
+        return self._too_many("Sync flags of contacts", lost, had, least=self._bounds.always + 1)
 
     # ----------------------------------------------------------- adopt and drop
 
