@@ -287,7 +287,7 @@ class Records(Lookups):
     # ------------------------------------------- what the CRM has elsewhere
 
     def adopt(self, actor: Actor, kind: Kind, held: Held, *, record_id: str | None = None) -> Record:
-        """Store what a CRM elsewhere has, without telling it; equal to what is stored, only the link is saved. Raises NotFound, Conflict."""
+        """Store what a CRM elsewhere has, without telling it; if that stands already, only the link is saved. Raises NotFound, Conflict."""
         assert held.link is not None
         value, tenant = rules.normalise(held.value), actor.identity.tenant
         with self._store.writing() as tx:
@@ -295,7 +295,7 @@ class Records(Lookups):
             current = tx.record(tenant, record_id) if record_id else None
             if record_id and current is None:
                 raise NotFound(f"There is no record {record_id!r}.")
-            if current is not None and current.value == value and not current.deleted:
+            if current is not None and self._stands(current, value):
                 tx.save_link(tenant, kind, current.id, held.link)
                 return current
             return self._commit(tx, self._adoption(actor, kind, current, Held(value, held.link)), who)
@@ -321,12 +321,17 @@ class Records(Lookups):
                     again.append(one.link.crm_id)
                     continue
                 value = rules.normalise(one.value(current.value if current else None))
-                if current is not None and current.value == value and not current.deleted:
+                if current is not None and self._stands(current, value):
                     tx.save_link(tenant, kind, current.id, one.link)
                 else:
                     self._commit(tx, self._adoption(actor, kind, current, Held(value, one.link)), who)
             also(tx)
         return again
+
+    @staticmethod
+    def _stands(current: Record, value: Value) -> bool:
+        """True if nothing has to be stored: it is equal, or deleted here and taken out there, whatever else its remains say."""
+        return rules.is_removed(value) if current.deleted else current.value == value
 
     def _adoption(self, actor: Actor, kind: Kind, current: Record | None, held: Held) -> Commit:
         if current is not None:
