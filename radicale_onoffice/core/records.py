@@ -117,7 +117,7 @@ class Records(Lookups):
         new_uid = current.uid if current else (uid or new_id)
         # First what leaves the series: were the series first, an interrupted write would have lost it for good.
         apart = self._split_off(outcome.stand_alone, actor, new_uid, who)
-        held = self._crm.update(actor, current, outcome.value) if current else self._crm.create(actor, kind, new_id, outcome.value)
+        held = self._send(actor, kind, current, new_id, outcome.value, apart)
         commit = Commit(
             actor=actor,
             kind=kind,
@@ -139,10 +139,22 @@ class Records(Lookups):
                 if also is not None:
                     also(tx, stored)
         except DuplicateUid:
-            self._crm.take_back(actor, kind, new_id, held)
+            self._take_back(actor, kind, {new_id: held, **{one.record_id: one.held for one in apart}})
             raise
         self._prune_daily()
         return stored
+
+    def _send(self, actor: Actor, kind: Kind, current: Record | None, new_id: str, value: Value, apart: Sequence[Commit]) -> Held:
+        """Tell the CRM; if it does not take the series as it is to be, what was split off is still in it. Raises as the CRM does."""
+        try:
+            return self._crm.update(actor, current, value) if current else self._crm.create(actor, kind, new_id, value)
+        except (Refused, Conflict, NotFound):
+            self._take_back(actor, kind, {one.record_id: one.held for one in apart})
+            raise
+
+    def _take_back(self, actor: Actor, kind: Kind, made: Mapping[str, Held]) -> None:
+        for record_id, held in made.items():
+            self._crm.take_back(actor, kind, record_id, held)
 
     def _target(
         self, tx: Transaction, who: Reader, kind: Kind, record_id: str | None, uid: str | None, name: str | None
@@ -454,7 +466,7 @@ class Records(Lookups):
         for uid, (_, value, leftovers) in zip(uids, stand_alone, strict=True):
             if uid not in known:
                 new_id = self._crm.new_id(tenant, Kind.APPOINTMENTS)
-                held = self._crm.create(actor, Kind.APPOINTMENTS, new_id, value)
+                held = self._send(actor, Kind.APPOINTMENTS, None, new_id, value, found)
                 found.append(self._new(actor, Kind.APPOINTMENTS, new_id, held, leftovers, uid))
         return found
 
