@@ -197,7 +197,7 @@ class Mirror:
 
     def _poll_people(self, account: Account, changes: Changes) -> None:
         """What rode along with a poll; it counts from the next turn on, because this one's flags were asked for the users known before."""
-        newer = people.newer(account, changes.also)
+        newer = people.newer(account, changes.also, lambda action: self._client.call([action], deadline=walks.DEADLINE)[0])
         if newer is not None and self._follow(newer):
             self._account = newer
 

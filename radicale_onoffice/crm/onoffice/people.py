@@ -26,7 +26,7 @@ from radicale_onoffice.core.ports import Link, Transaction
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.crm.onoffice import account as accounts
 from radicale_onoffice.crm.onoffice.account import Account, Person
-from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal
+from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Row
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +60,21 @@ def ask() -> list[Action]:
     return [accounts.ask_people(), accounts.ask_groups()]
 
 
-def newer(known: Account, results: Sequence[Answer | Refusal]) -> Account | None:
-    """The account with the users and groups in the answers to ``ask``; None if they were not asked for, refused, or are not all."""
+def newer(known: Account, results: Sequence[Answer | Refusal], more: Callable[[Action], Answer | Refusal]) -> Account | None:
+    """The account with the users and groups in the answers to ``ask``; ``more`` asks for the users behind a full answer.
+
+    None if they were not asked for, are refused, or are not all.
+    """
     if len(results) != len(ask()):
         return None
-    people, groups = results
-    if isinstance(people, Refusal) or isinstance(groups, Refusal) or not people.rows or len(people.rows) >= MAX_ROWS:
-        return None
-    return replace(known, people=accounts.people(people.rows), groups=accounts.groups(groups.rows))
+    page, groups = results
+    found: list[Row] = []
+    while isinstance(page, Answer) and page.rows and page.rows[0] not in found:  # who ignores the offset tells the same again
+        found += page.rows
+        if len(page.rows) < MAX_ROWS and isinstance(groups, Answer):
+            return replace(known, people=accounts.people(found), groups=accounts.groups(groups.rows))
+        page = more(accounts.ask_people(len(found)))
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def ask_changes(
         appointments.read_changed(changed),
         tasks.read_range(1, tasks.LAST_NUMBER, account, since=told[Kind.TASKS][:10]),
         contacts.read_page(account, 0, since=told[Kind.CONTACTS]),
-        *([walks.ask_flags(account)] if account.people else []),
+        *walks.ask_flags(account),
     ]
     log = [ask_deleted(kind, told[kind]) for kind in Kind] if with_log else []
     witnesses = [(kind, action) for kind in Kind for action in ask_witnesses(kind, known[kind], period, account)]
@@ -120,7 +120,7 @@ def ask_changes(
 
     def addresses() -> list[Record]:
         people, *flags = first(*range(2, len(wanted)))
-        changes.flags = walks.flags_by_address(fields.links_in(flags[0])) if flags else {}
+        changes.flags = walks.flags_by_address(flags)
         return walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
 
     _read(changes, Kind.APPOINTMENTS, meetings)

@@ -21,7 +21,7 @@ A place is a text from which a walk can be taken up again: an offset, a number, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -71,17 +71,19 @@ class Asking:
 # ------------------------------------------------------------------- contacts
 
 
-def ask_flags(account: Account) -> Action:
-    """Which addresses each user has flagged: one action for all users."""
-    return fields.ask_links(contacts.SYNC, children=[person.id for person in account.people])
+def ask_flags(account: Account) -> list[Action]:
+    """Which addresses each user has flagged: an action for as many users as one takes (more is code 302)."""
+    ids = [person.id for person in account.people]
+    return [fields.ask_links(contacts.SYNC, children=ids[start : start + MAX_ROWS]) for start in range(0, len(ids), MAX_ROWS)]
 
 
-def flags_by_address(flags: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Address id → ids of the users who flagged it."""
+def flags_by_address(answers: Iterable[Answer]) -> dict[str, tuple[str, ...]]:
+    """Address id → ids of the users who flagged it, from the answers to ``ask_flags``."""
     found: dict[str, list[str]] = {}
-    for user_id, addresses in flags.items():
-        for address in addresses:
-            found.setdefault(address, []).append(user_id)
+    for answer in answers:
+        for user_id, addresses in fields.links_in(answer).items():
+            for address in addresses:
+                found.setdefault(address, []).append(user_id)
     return {address: tuple(users) for address, users in found.items()}
 
 
@@ -93,12 +95,12 @@ def flagged(records: Sequence[Record], by_address: Mapping[str, tuple[str, ...]]
 def walk_contacts(asking: Asking, account: Account, place: str = "") -> Iterator[Page]:
     """All addresses by number; the flags come with the first request."""
     offset, total, by_address = int(place or 0), None, dict[str, tuple[str, ...]]()
-    flags = [ask_flags(account)] if account.people else []
+    flags = ask_flags(account)
     while True:
         left = PAGES if total is None else min(PAGES, -(-(total - offset) // MAX_ROWS))
         since, answers = asking([*flags, *(contacts.read_page(account, offset + MAX_ROWS * page) for page in range(left))])
         if flags:
-            by_address, flags = flags_by_address(fields.links_in(answers.pop(0))), []
+            by_address, answers, flags = flags_by_address(answers[: len(flags)]), answers[len(flags) :], []
         for answer in answers:
             offset, total = offset + len(answer.rows), _count(answer)
             is_last = len(answer.rows) < MAX_ROWS or (total is not None and offset >= total)
