@@ -217,16 +217,19 @@ class _Calendar:
 
     def _in_order(self, start: str) -> Generator[Page, None, str | None]:
         """Pages in the order of their starts; None if that was all, else from where on it could not be proven."""
-        unproven, is_again = None, False
+        unproven, is_again, counts = None, False, False
         while True:
             since, (answer,) = self._ask([appointments.read_window(self._from(start), self._last, since=start)])
             starts = [appointments.start_of(row) for row in answer.rows]
-            total = _count(answer) or len(starts)
-            if unproven is not None and unproven.total - total != unproven.before:
-                yield self._page(answer, since, unproven.start or NOWHERE)
-                if is_again or unproven.total <= MAX_ROWS:  # an account that counts the rows of its answers can prove no more than one page
-                    return unproven.start
-                start, unproven, is_again = unproven.start, None, True  # somebody may have written meanwhile
+            counts = counts or _count(answer) is not None
+            # One that counts the rows of its answers, or nothing, tells of a full one only that there may be more, wherever these lie
+            total = _count(answer) or (len(starts) if len(starts) < MAX_ROWS else answer.total if counts else None)
+            if total is None or (unproven is not None and unproven.total - total != unproven.before):
+                again = unproven.start if unproven is not None else start
+                yield self._page(answer, since, again or NOWHERE)
+                if is_again or total is None:
+                    return again
+                start, unproven, is_again = again, None, True  # somebody may have written meanwhile
                 continue
             if len(starts) < MAX_ROWS:
                 yield self._page(answer, since, self._end)
