@@ -122,6 +122,9 @@ def _mirror(name: str, store: Store, now: datetime, late: timedelta) -> Iterator
     if state.alarms:
         advice = f"Give the API user its rights back; if it is true, `mirror accept {name}`."
         yield Finding("mirror", BAD, f"{name}: {'; '.join(state.alarms)}", advice)
+    if state.doubts:
+        advice = f"Give the API user the right to read them; if there are none, `mirror accept {name}` ends this note, and so does the first one."
+        yield Finding("mirror", NOTE, f"{name}: {'; '.join(state.doubts)}", advice)
     if missing:
         yield Finding("mirror", NOTE, f"{name}: not filled yet: {', '.join(missing)}", "radicale-onoffice mirror fill, or serve")
     elif max(ages) > late:

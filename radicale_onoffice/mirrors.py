@@ -127,6 +127,7 @@ class KindState:
     lag: timedelta | None  # how long ago that was
     is_stale: bool  # what is read may be old: not filled, too far behind, not to be believed, or onOffice does not answer
     alarm: str  # why onOffice's answers are not believed; "" if they are
+    doubt: str = ""  # that onOffice shows nothing of it at all, which may be true; "" if it shows something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +152,11 @@ class State:
     def alarms(self) -> tuple[str, ...]:
         """What onOffice shows that is too little to be believed."""
         return tuple(dict.fromkeys(filter(None, (*(one.alarm for one in self.kinds.values()), self.people_alarm))))
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Kinds of which onOffice has shown nothing yet: it has none, or a right is missing."""
+        return tuple(one.doubt for one in self.kinds.values() if one.doubt)
 
     @property
     def is_stale(self) -> bool:
@@ -210,7 +216,8 @@ def state_of(tx: Transaction, tenant: str, now: datetime, *, late: timedelta = L
         pulled, alarm = memory.pulled_at(kind), memory.alarm_of(kind)
         is_late = pulled is None or now - pulled > late
         is_stale = is_connected and (is_late or bool(alarm) or trouble is not None)
-        kinds[kind] = KindState(pulled=pulled, lag=None if pulled is None else now - pulled, is_stale=is_stale, alarm=alarm)
+        lag = None if pulled is None else now - pulled
+        kinds[kind] = KindState(pulled=pulled, lag=lag, is_stale=is_stale, alarm=alarm, doubt=memory.doubt_of(kind))
     return State(
         tenant=tenant,
         crm=CrmType.ONOFFICE if is_connected else CrmType.EMBEDDED,

@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from radicale_onoffice import asgi, mirrors
 from radicale_onoffice.admin.accounts import tenants as tenant_commands
-from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, opened, out, print_json, show
+from radicale_onoffice.admin.console import AsJson, Config, administrator, clear, err, fail, opened, out, print_json, show
 from radicale_onoffice.core.errors import OfficeError
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.ports import ErrandState
-from radicale_onoffice.crm.onoffice import tenants
+from radicale_onoffice.crm.onoffice import people, tenants
 from radicale_onoffice.crm.onoffice.leases import Renewal
 from radicale_onoffice.crm.onoffice.memory import forget
 from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
@@ -107,7 +107,10 @@ def _start_anew(office: Office, name: str, wanted: Access, *, is_asked: bool) ->
 @tenant_commands.command("disconnect")
 @clear
 def disconnect(name: str, config: Config, yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False) -> None:
-    """Take a tenant's onOffice account away: its records stay here, as they are. Connected again, what onOffice has by then stands."""
+    """Take a tenant's onOffice account away: its records stay here, as they are, and whom onOffice suspended may synchronise again.
+
+    Connected again, what onOffice has by then stands.
+    """
     with opened(config) as office:
         with office.store.reading() as tx:
             if tenants.access(tx, name) is None:
@@ -119,6 +122,7 @@ def disconnect(name: str, config: Config, yes: Annotated[bool, typer.Option("--y
             tenants.save_access(tx, name, None)
             mirrors.save_trouble(tx, name, None)
             forget(tx, name)
+            people.release(tx, name, administrator(), office.clock())
         out.print(f"{name} is not connected to onOffice any more.", markup=False)
 
 
@@ -251,10 +255,12 @@ def _row(state: mirrors.State) -> dict[str, object]:
         **{f"{kind} pulled": None if one.pulled is None else one.pulled.isoformat() for kind, one in state.kinds.items()},
         **{f"{kind} stale": one.is_stale for kind, one in state.kinds.items()},
         **{f"{kind} alarm": one.alarm for kind, one in state.kinds.items()},
+        **{f"{kind} doubt": one.doubt for kind, one in state.kinds.items()},
         "waiting": state.queued,
         "oldest waiting": None if state.oldest_errand is None else state.oldest_errand.isoformat(),
         "refused": state.errands[ErrandState.REFUSED],
         "alarm": "; ".join(state.alarms),
+        "doubt": "; ".join(state.doubts),
         "error": state.trouble.what if state.trouble else "",
         "error since": state.trouble.since if state.trouble else "",
     }
@@ -262,7 +268,7 @@ def _row(state: mirrors.State) -> dict[str, object]:
 
 def _shown(state: mirrors.State) -> dict[str, object]:
     """For people: what fits into a line."""
-    row, told = _row(state), ("waiting", "refused", "alarm", "error", "error since")
+    row, told = _row(state), ("waiting", "refused", "alarm", "doubt", "error", "error since")
     lags = {f"{kind} lag": row[f"{kind} lag"] for kind in Kind}
     stale = ", ".join(kind for kind, one in state.kinds.items() if one.is_stale)
     return {"tenant": state.tenant, **lags, "stale": stale, **{key: row[key] for key in told}}

@@ -202,12 +202,11 @@ class Administration:
             (Gate.SYNC_RIGHT, None, access.sync_right),
             *((Gate.SWITCH, kind, kind in access.switches) for kind in Kind),
             *((Gate.OTHER_CHANNEL, kind, kind not in access.other_channels) for kind in Kind),
+            (Gate.USER_STATE, None, access.active),
         ]
 
         def change(tx: Transaction, user: User) -> bool:
             changed = [self._set_gate(tx, who, user.identity, *gate) for gate in gates]
-            if access.active is (user.state is UserState.DEACTIVATED):
-                changed.append(self._set_gate(tx, who, user.identity, Gate.USER_STATE, None, access.active))
             before = _demand_user(tx, who, login)
             after = replace(before, rights=rights_words, admin=access.admin)
             self._demand_stays(who, user, is_admin=access.admin)

@@ -10,7 +10,7 @@ from radicale_onoffice.core import appointments, merging, recurrence, slots, tas
 from radicale_onoffice.core.drafts import AppointmentDraft, ContactDraft, Draft, TaskDraft
 from radicale_onoffice.core.errors import Refused
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.model import Appointment, Base, Contact, Leftovers, Record, Recurrence, Task, Value
+from radicale_onoffice.core.model import Appointment, Base, Contact, Leftovers, Record, Recurrence, Task, TaskStatus, Value
 from radicale_onoffice.core.policy import OnContactDelete, OnTaskDelete, Policy
 
 
@@ -156,6 +156,13 @@ def after_delete(value: Value, who: Reader, policy: Policy) -> Value | None:
 
 
 VOLATILE = ("PRODID", "DTSTAMP", "LAST-MODIFIED", "REV", "SEQUENCE", "CREATED")
+
+
+def is_removed(value: Value) -> bool:
+    """True if a record is as far out of a CRM as one gets that deletes nothing: an archived contact, a task that is cancelled and done."""
+    if isinstance(value, Contact):
+        return value.archived
+    return isinstance(value, Task) and value.done and value.status is TaskStatus.CANCELLED
 
 
 def same_text(one: str, other: str) -> bool:

@@ -115,9 +115,10 @@ def demand_kind(gate: Gate, kind: Kind | None) -> None:
 
 
 def with_gate(user: User, gate: Gate, kind: Kind | None, is_open: bool) -> User:
-    """The user with one of the user's own gates opened or closed."""
+    """The user with one of the user's own gates opened or closed. Whom the CRM suspended only the CRM opens again."""
     if gate is Gate.USER_STATE:
-        return replace(user, state=UserState.ACTIVE if is_open else UserState.DEACTIVATED)
+        opened = UserState.ACTIVE if user.state is UserState.DEACTIVATED else user.state
+        return replace(user, state=opened if is_open else UserState.DEACTIVATED)
     if gate is Gate.SYNC_RIGHT:
         return replace(user, sync_right=is_open)
     assert kind is not None

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from radicale_onoffice import cli, manual, mirrors
-from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, User
+from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, User, UserState
 from radicale_onoffice.core.ports import Errand, ErrandState
 from radicale_onoffice.crm.onoffice import tenants
 from radicale_onoffice.crm.onoffice.leases import LEASE
@@ -82,8 +82,10 @@ def test_a_connected_tenant_is_filled_and_told_of(connected, emulator):
     row = status_of(connected)
     assert 0 <= row["contacts lag"] < 60
     assert (0, None, 0, "", "") == (row["waiting"], row["oldest waiting"], row["refused"], row["contacts alarm"], row["error"])
-    assert ("onoffice", False, True) == (row["crm"], row["contacts stale"], row["tasks stale"])
-    assert "onOffice shows no tasks at all" in row["tasks alarm"]
+    assert ("onoffice", False, False) == (row["crm"], row["contacts stale"], row["tasks stale"])
+    assert ("", "", "") == (row["alarm"], row["tasks alarm"], row["contacts doubt"])
+    assert "onOffice shows no tasks at all" in row["tasks doubt"]
+    assert row["tasks doubt"] in row["doubt"]
     assert "filled already" in connected("mirror", "fill")
 
 
@@ -164,6 +166,19 @@ def test_a_disconnected_tenant_keeps_its_records(connected, emulator):
     assert "No tenant has an onOffice account" in connected("mirror", "status", status=2)
 
 
+def test_whom_onoffice_suspended_is_free_again_without_it(connected, store):
+    """Nobody else could say otherwise; who was deactivated here stays so, and the audit log tells."""
+    with store.writing() as tx:
+        for login, state in (("anna", UserState.SUSPENDED), ("bert", UserState.DEACTIVATED)):
+            tx.save_user(User(identity=Identity("default", login), state=state))
+    connected("tenant", "disconnect", "default", "--yes")
+    with store.reading() as tx:
+        states = {one.identity.user: one.state for one in tx.users("default")}
+        told = [(one.login, one.event, one.detail) for one in tx.audit("default", 9) if one.event.startswith("gate")]
+    assert {"anna": UserState.ACTIVE, "bert": UserState.DEACTIVATED} == states
+    assert [("anna", "gate opened: user_state", "the tenant is not connected to onOffice any more")] == told
+
+
 def test_who_sends_by_hand_lets_the_server_send_afterwards(connected, store):
     """A command's lease ends with it."""
     actor = Actor(identity=Identity("default", "anna"), face=Face.DAV)
@@ -203,7 +218,8 @@ def test_check_is_well_with_a_filled_mirror(connected, emulator):
     add_addresses(emulator, "Eins")
     assert ("note", "default: not filled yet: contacts, appointments, tasks") in findings(connected)["mirror"]
     connected("mirror", "fill")
-    assert "onOffice shows no tasks at all" in str(findings(connected, status=1)["mirror"])
+    ((state, seen),) = (one for one in findings(connected)["mirror"] if one[0] != "ok")
+    assert ("note", True) == (state, "onOffice shows no tasks at all" in seen)
     connected("mirror", "accept", "default")
     told = findings(connected)
     assert [("ok", "default: token and secret can be read")] == told["credentials"]

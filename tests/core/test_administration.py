@@ -231,6 +231,17 @@ def test_a_gate_is_closed_for_many_in_one_commit(office, boss):
     assert 2 == office.administration.set_gate(boss, ["anna", "bert"], Gate.SYNC_RIGHT, None, True)
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_whom_the_crm_suspended_only_the_crm_lets_in_again(office, boss, is_open):
+    """To activate many at once ends what administrators did; deactivated, the user stays out whatever the CRM says next."""
+    with office.store.writing() as tx:
+        tx.save_user(replace(user(office), state=UserState.SUSPENDED))
+        tx.save_user(replace(user(office, BERT), state=UserState.DEACTIVATED))
+    assert 1 == office.administration.set_gate(boss, ["anna", "bert"], Gate.USER_STATE, None, is_open)  # the other one is so already
+    states = {True: (UserState.SUSPENDED, UserState.ACTIVE), False: (UserState.DEACTIVATED, UserState.DEACTIVATED)}
+    assert states[is_open] == (user(office).state, user(office, BERT).state)
+
+
 def test_all_are_changed_or_none(office, boss):
     """An unknown login in the middle."""
     with pytest.raises(NotFound):

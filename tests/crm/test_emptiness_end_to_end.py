@@ -27,9 +27,10 @@ class Office:
         self.made, self.control, self.running = made, made.control, made.running
         day = datetime.now(UTC) + timedelta(days=2)
         times = {"start_dt": f"{day:%Y-%m-%d} 09:00:00", "end_dt": f"{day:%Y-%m-%d} 10:00:00"}
+        anna = self.control.user("anna")
         for number in range(3):
-            self.control.add("address", {"Name": f"A{number}"}, sync=[made.anna])
-            self.control.add("calendar", {"description": f"A{number}", **times}, users=[made.anna])
+            self.control.add("address", {"Name": f"A{number}"}, sync=[anna])
+            self.control.add("calendar", {"description": f"A{number}", **times}, users=[anna])
             self.control.add("task", {"Betreff": f"A{number}", "Verantwortung": "anna"})
         self.control.delete("address", made.number)
         line = next(line for line in self.running.config.read_text().splitlines() if line.startswith("onoffice_database"))
@@ -114,14 +115,20 @@ def test_a_first_fill_without_a_right_is_told_of_and_mends_itself(office, kind):
     """The other kinds are there at once; this one is as soon as the API user may read it."""
     office.allow(kind, allowed=False)
     office.running.start()
-    until(lambda: office.state().lag[Kind.TASKS] is not None and office.alarms())
-    assert {kind: f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"} == office.alarms()
-    assert f"onOffice shows no {kind} at all" in office.problems()
-    assert office.alarms()[kind] == office.made.status()["alarm"]
-    assert 1.0 == office.metric('onoffice_mirror_alarm{tenant="t"}')
+    until(lambda: office.state().lag[Kind.TASKS] is not None and office.state().doubts)
+    told = f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
+    assert ({}, (told,)) == (office.alarms(), office.state().doubts)
+    assert [("note", f"t: {told}")] == [
+        (row["state"], row["seen"]) for row in json.loads(office.running.command("check", "--json")) if "at all" in row["seen"]
+    ]
+    assert ("", told) == (office.made.status()["alarm"], office.made.status()["doubt"])
+    assert (0.0, 0.0) == (
+        office.metric('onoffice_mirror_alarm{tenant="t"}'),
+        office.metric(f'onoffice_mirror_stale{{kind="{kind}",tenant="t"}}'),
+    )
     phone = office.made.phone()
     assert {one: 0 if one is kind else 3 for one in Kind} == {one: office.on_phone(phone, one) for one in Kind}
     office.allow(kind, allowed=True)
-    until(lambda: not office.alarms() and office.state().lag[kind] is not None)
+    until(lambda: not office.state().doubts and office.state().lag[kind] is not None)
     assert [3] * 6 == [office.on_dav(one) for one in Kind] + [office.on_phone(phone, one) for one in Kind]
     assert 0 == office.running.stop()

@@ -138,6 +138,22 @@ def test_that_everybody_is_locked_at_once_is_not_believed(followed):
     assert (UserState.ACTIVE, "") == (user(made).state, made.mirror.memory().people_alarm)
 
 
+def test_that_everybody_is_gone_is_doubted_until_somebody_knows_better(followed):
+    """The alarm lasts from look to look, and `mirror accept` suspends who is gone."""
+    made = followed()
+    for number in (made.onoffice.anna, made.onoffice.bert, made.onoffice.carla):
+        made.control.delete("user", number)
+    for _ in range(3):
+        look(made)
+        assert UserState.ACTIVE is user(made).state
+        assert "3 of 3 users who may synchronise" in made.mirror.memory().people_alarm
+    made.mirror.accept()
+    assert ([UserState.SUSPENDED] * 2, "") == ([user(made).state, user(made, BERT).state], made.mirror.memory().people_alarm)
+    made.control.add_user("anna", "Anna", "Alt")
+    look(made)
+    assert [UserState.ACTIVE, UserState.SUSPENDED] == [user(made).state, user(made, BERT).state]
+
+
 def test_an_empty_answer_changes_nobody(followed):
     """It reads as success."""
     made = followed()
@@ -164,6 +180,27 @@ def test_an_account_that_does_not_tell_states_is_read_all_the_same(followed, cap
     made.mirror = made.another("one")
     look(made)
     assert ("does not tell who is locked" in caplog.text, ("Miete",)) == (True, user(made).groups)
+
+
+def test_more_users_than_an_answer_holds_are_followed_all_the_same(followed):
+    """By pages; and their flags are asked for by 500 users at once, more is refused (302)."""
+    made = followed()
+    for number in range(498):
+        made.control.add_user(f"u{number}")
+    last = made.control.add_user("zoe")
+    made.office.accounts.save_user(User(identity=Identity("t", "zoe")), "secret", "test")
+    contact = made.address("Beispiel", sync=[last])
+    made.mirror = made.another("one")
+    look(made)
+    assert "filled" == made.mirror.turn()  # the first contact that it sees
+    assert (1, "") == (
+        len(made.office.feeds.entries(Identity("t", "zoe"), Kind.CONTACTS, "")[1]),
+        made.mirror.memory().alarm_of(Kind.CONTACTS),
+    )
+    made.control.edit("user", last, online="locked")
+    made.control.edit("address", contact, Name="Neu")
+    look(made)
+    assert (UserState.SUSPENDED, ["Neu"]) == (user(made, Identity("t", "zoe")).state, made.subjects(Kind.CONTACTS))
 
 
 def test_users_are_looked_at_every_few_minutes_in_the_same_request(followed):

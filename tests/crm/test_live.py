@@ -87,8 +87,13 @@ def test_every_point_is_asked_and_nothing_is_changed(busy):
 
 
 def test_nothing_personal_and_no_secret_is_told(busy):
-    """Numbers have their digits hidden; names, subjects, token and secret are nowhere."""
-    told = repr(busy().ask())
+    """Numbers have their digits and letters hidden, because somebody writes names there; names, subjects, token and secret are nowhere."""
+    made = busy()
+    for number in made.numbers:
+        entry = next(one for one in made.control.get("address", number)["entries"] if one["what"] == "phone")
+        made.control.edit_entry(entry["id"], value=f"0241 99 {SURNAME}")
+    told = repr(made.ask())
+    assert "9999 99 xxxxxxxxxxxxxxx" in told
     assert [] == [word for word in (TOKEN, SECRET, SURNAME, "0241", "Jour fixe", "Arzt", "a1@", "Alt, Anna") if word in told]
 
 

@@ -247,18 +247,42 @@ def test_a_delete_in_the_crm_arrives_by_the_log(filled, kind):
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_without_the_log_a_delete_arrives_by_the_sweep(filled, kind):
-    """At night; polls go on without the log, and do not ask for it again."""
+    """At night, if it is not the only one; polls go on without the log, and do not ask for it again."""
+    {Kind.CONTACTS: filled.address, Kind.APPOINTMENTS: filled.meeting, Kind.TASKS: filled.task}[kind]("Bleibt")
+    filled.mirror.turn()
     filled.control.set_right(filled.onoffice.emulator.account.user("api"), "log", "read", allowed=False)
     filled.control.delete(TABLES[kind][0], filled.numbers[kind])
     filled.mirror.turn()
-    assert 1 == len(filled.values(kind))
     filled.control.reset_counters()
     filled.mirror.turn()
     assert "read log" not in filled.control.counters()["actions"]
     filled.clock.now = datetime(2026, 3, 16, 2, 30, tzinfo=UTC)
     assert "swept" == filled.mirror.turn()
-    assert [] == filled.values(kind)
+    assert ["Bleibt"] == filled.subjects(kind)
     assert "polled" == filled.mirror.turn()
+
+
+@pytest.mark.parametrize(
+    ("kind", "removed", "back"),
+    [
+        (Kind.TASKS, {"Status": 5, "erledigt": 1}, {"Status": 1, "erledigt": 0}),
+        (Kind.CONTACTS, {"Status2Adr": "status2adr_archive"}, {"Status2Adr": "status2adr_active"}),
+    ],
+)
+def test_what_was_deleted_here_does_not_come_back_because_its_remains_change(pulled, kind, removed, back):
+    """No call deletes a task or an address, so its row stays; who opens it again in onOffice has it back."""
+    made = pulled()
+    number = {Kind.TASKS: made.task, Kind.CONTACTS: made.address}[kind]("Weg")
+    made.mirror.turn()
+    made.office.records.remove(Actor(identity=Identity("t", "anna"), face=Face.DAV), made.record(number, kind).id)
+    made.pass_time(minutes=1)
+    for changes in (removed, {TABLES[kind][1]: "Weg!"}):
+        made.control.edit(TABLES[kind][0], number, **changes)
+        made.mirror.turn()
+        assert ([], True) == (made.values(kind), made.record(number, kind).deleted)
+    made.control.edit(TABLES[kind][0], number, **back)
+    made.mirror.turn()
+    assert ["Weg!"] == made.subjects(kind)
 
 
 def test_what_no_stamp_tells_is_found_by_the_sweep(pulled):

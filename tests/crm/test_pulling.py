@@ -314,13 +314,18 @@ def test_metrics_tell_of_the_mirrors(made):
     """Lag, alarm, trouble and errands, of each tenant that is connected."""
     metrics = Metrics(made.office, Hub(made.store))
     assert 'onoffice_mirror_lag_seconds{kind="contacts",tenant="t"} +Inf' in metrics.text().decode()
+    made.add("t", "Eins")
+    made.round()
+    assert 'onoffice_mirror_alarm{tenant="t"} 0.0' in metrics.text().decode()  # that there are no tasks is none
+    made.controls["t"].set_right(made.controls["t"].user("api"), "address", "read", allowed=False)
     made.round()
     made.clock.now += timedelta(seconds=90)
     with made.store.writing() as tx:
         tenants.save_access(tx, "u", None)
     text = metrics.text().decode()
     assert 'onoffice_mirror_lag_seconds{kind="tasks",tenant="t"} 90.0' in text
-    assert 'onoffice_mirror_stale{kind="tasks",tenant="t"} 1.0' in text
+    assert 'onoffice_mirror_stale{kind="contacts",tenant="t"} 1.0' in text
+    assert 'onoffice_mirror_stale{kind="tasks",tenant="t"} 0.0' in text
     assert 'onoffice_mirror_alarm{tenant="t"} 1.0' in text
     assert 'onoffice_mirror_trouble{tenant="t"} 0.0' in text
     assert 'onoffice_errands{state="waiting",tenant="t"} 0.0' in text

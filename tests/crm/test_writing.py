@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -275,14 +275,24 @@ def test_a_tenant_without_an_account_keeps_its_records_here(desk):
     assert ["1"] == [str(row["Prio"]) for row in at.rows(Kind.TASKS)]
 
 
+def weekly(*moved: tuple[int, str]) -> AppointmentDraft:
+    """A series of which occurrences, so many days later, are called otherwise and are later."""
+    plain = VALUES[Kind.APPOINTMENTS]
+    overrides = tuple(
+        Override(
+            day=(START + timedelta(days=days)).date(),
+            appointment=replace(
+                plain, subject=word, start=START + timedelta(days=days, hours=3), end=START + timedelta(days=days, hours=4)
+            ),
+        )
+        for days, word in moved
+    )
+    return AppointmentDraft(value=plain, series=Series(frequency="WEEKLY", overrides=overrides, text="RRULE:FREQ=WEEKLY"))
+
+
 def test_a_changed_occurrence_is_an_appointment_of_its_own_also_there(desk):
     """Rule 72; a failure between the two writes loses neither, and repeating doubles neither."""
-    at = desk()
-    apart = replace(
-        VALUES[Kind.APPOINTMENTS], subject="verlegt", start=START + timedelta(days=7, hours=3), end=START + timedelta(days=7, hours=4)
-    )
-    series = Series(frequency="WEEKLY", overrides=(Override(day=date(2026, 4, 8), appointment=apart),), text="RRULE:FREQ=WEEKLY")
-    draft = AppointmentDraft(value=VALUES[Kind.APPOINTMENTS], series=series)
+    at, draft = desk(), weekly((7, "verlegt"))
     at.fault(kind="pass", verb="create", resourcetype="calendar")
     at.fault(kind="reset", verb="create", resourcetype="calendar")  # the second creation: nothing was done
     with pytest.raises(UpstreamDown):
@@ -290,3 +300,19 @@ def test_a_changed_occurrence_is_an_appointment_of_its_own_also_there(desk):
     at.wait(minutes=3)
     at.office.records.put(PHONE, Kind.APPOINTMENTS, draft, uid="s", name="s.ics")
     assert (["Besichtigung", "verlegt"], []) == (sorted(row["description"] for row in at.rows(Kind.APPOINTMENTS)), at.errands())
+
+
+@pytest.mark.parametrize(("verb", "after"), [("create", 1), ("modify", 0)])
+def test_a_refused_series_leaves_nothing_of_it_in_onoffice(desk, verb, after):
+    """Whether the second of its moved occurrences is refused, or the series itself after them: the first ones are taken back."""
+    at = desk()
+    record = at.office.records.put(PHONE, Kind.APPOINTMENTS, weekly(), uid="s", name="s.ics")
+    draft = weekly((7, "verlegt"), (14, "verschoben"))
+    if after:
+        at.fault(kind="pass", verb=verb, resourcetype="calendar")
+    at.fault(kind="error", verb=verb, resourcetype="calendar", code=255, message="No.")
+    with pytest.raises(Refused):
+        at.office.records.put(PHONE, Kind.APPOINTMENTS, draft, record_id=record.id)
+    assert (["Besichtigung"], []) == ([row["description"] for row in at.rows(Kind.APPOINTMENTS)], at.errands())
+    at.office.records.put(PHONE, Kind.APPOINTMENTS, draft, record_id=record.id)
+    assert ["Besichtigung", "verlegt", "verschoben"] == sorted(row["description"] for row in at.rows(Kind.APPOINTMENTS))

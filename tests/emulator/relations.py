@@ -66,6 +66,8 @@ def read(account: Account, call: Call) -> Result:
     asked = call.parameters.get("parentids") or call.parameters.get("childids")
     if not asked:
         raise ApiError(167, "parentids")
+    if len(ids(asked)) > 500:
+        raise ApiError(302)
     look = account.children if call.parameters.get("parentids") else account.parents
     twice = 2 if account.switches["relation_duplicates"] else 1
     elements = {str(one): [str(linked) for linked in look(name, one) for _ in range(twice)] for one in ids(asked)}

@@ -11,7 +11,8 @@ from radicale_onoffice import mirrors
 from radicale_onoffice.core import rules
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import rows
-from radicale_onoffice.crm.onoffice.mirror import memory_of
+from radicale_onoffice.crm.onoffice.memory import memory_of
+from radicale_onoffice.crm.onoffice.mirror import SWEEP_AGAIN
 from tests.journeys.crm_users import InOnOffice
 from tests.journeys.ledger import everything
 from tests.journeys.machine import Convergence, processes
@@ -48,6 +49,7 @@ class OverOnOffice(Convergence):
         self.emulator = self.emulated.emulators["t"]
         self.control = self.emulator.control
         self.crm = InOnOffice(self.emulator)
+        self.was_emptied = False  # whether an answer may have said, untruly, that there is nothing
 
     # -------------------------------------------------------------- onOffice
 
@@ -65,6 +67,7 @@ class OverOnOffice(Convergence):
         if after:
             self.control.fault(kind="pass", times=after)
         self.control.fault(**trouble, times=times)
+        self.was_emptied |= trouble["kind"] == "empty"
 
     @rule(is_down=st.booleans())
     def onoffice_goes_down_or_comes_back(self, is_down):
@@ -100,10 +103,11 @@ class OverOnOffice(Convergence):
             process.pull()
         self.learn()
         with self.office.store.writing() as tx:
-            is_alarmed = bool(mirrors.state_of(tx, "t", self.clock.now).alarms)
-            if is_alarmed:
-                mirrors.ask_to_accept(tx, "t", is_asked=True)  # an administrator looked: the CRM user did take all of that away
-        return super().round() or is_alarmed or self.change() != before
+            alarms = mirrors.state_of(tx, "t", self.clock.now).alarms
+        if alarms:  # a fault's, which is off now: the second look ends it, and nobody has to say that it is true
+            assert self.was_emptied, alarms
+            self.clock.now += SWEEP_AGAIN
+        return super().round() or bool(alarms) or self.change() != before
 
     def change(self) -> int:
         with self.office.store.reading() as tx:

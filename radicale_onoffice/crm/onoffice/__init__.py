@@ -35,8 +35,8 @@ must not undo a device's write.
 
 **Unknown outcome** (OutcomeUnknown, or a SENT errand found at start). Read back, never repeat: a change is done if ``rows.modify(id, what is there
 now, after)`` is empty, and not done if what is there equals ``before``; a create is looked for among the records that changed since the errand
-(``polling.ask_changes``) and have no link: one whose value equals ``after`` in what onOffice can hold is it. Found neither way within the overlap
-of a poll: not done. Until then the device gets 503, and a repetition of its write finds the errand by record id or UID before anything is sent.
+(``settling.changed_since``) and have no link: one whose value equals ``after`` in what onOffice can hold is it. Found neither way after ``settling.LATE``:
+not done. Until then the device gets 503, and a repetition of its write finds the errand by record id or UID before anything is sent.
 
 **Outage** (UpstreamDown). ``refuse``: the error goes through to the face. ``queue``: the store commits at once with an errand in state WAITING; the
 turn after recovery sends errands in order, each by the steps above, before it polls; Conflict and RefusedByOnOffice turn it to REFUSED with its

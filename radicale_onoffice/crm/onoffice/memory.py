@@ -25,7 +25,7 @@ class Memory:
     sweep_at: str = ""  # when to look again because of an alarm
     again: dict[str, list[str]] = field(default_factory=dict)  # kind → CRM ids that have to be read once more
     log_refused: bool = False  # the API user may not read the log
-    alarms: dict[str, str] = field(default_factory=dict)  # "poll contacts", "sweep tasks" → what was too much to believe
+    alarms: dict[str, str] = field(default_factory=dict)  # "poll contacts" → what is not believed; "fill tasks" → a doubt
     people_alarm: str = ""  # what was too much to believe about users
     answered: str = ""  # when onOffice last answered a whole turn
 
@@ -50,7 +50,12 @@ class Memory:
 
     def alarm_of(self, kind: Kind) -> str:
         """What was too much to believe of a kind; "" if all is plausible."""
-        return "; ".join(dict.fromkeys(text for key, text in self.alarms.items() if key.endswith(f" {kind}")))
+        told = (text for key, text in sorted(self.alarms.items()) if key.endswith(f" {kind}") and not key.startswith("fill "))
+        return "; ".join(dict.fromkeys(told))
+
+    def doubt_of(self, kind: Kind) -> str:
+        """That the first fill found nothing of a kind, which may be true and may be a right that is missing; "" if there is no doubt."""
+        return self.alarms.get(f"fill {kind}", "")
 
     def replace_alarms(self, where: str, told: Mapping[Kind, str]) -> None:
         """Note the alarms of a turn in the place of its last ones."""

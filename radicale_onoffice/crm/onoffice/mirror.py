@@ -10,10 +10,10 @@ turn that is cut off is taken up where it was.
   Users and groups ride along every few minutes (``people``).
 * **sweep** walks like the fill and finds what no stamp tells, and what is gone: that is asked for once more by its id before it is dropped.
 
-**Emptiness.** A missing right reads as success without records. So a poll or sweep that would drop more than a share of what is here
+**Emptiness.** A missing right reads as success without records (one that is refused is an alarm of that kind, and the others go on). So a poll or sweep that would drop more than a share of what is here
 (records, or flags of contacts) drops nothing, keeps everything, and raises an alarm of that kind of records, which lasts until the next one
 finds things plausible again. A poll, which drops nothing, asks for a few records along with the changes, to notice at once; a kind of which
-the first fill found nothing is doubted, too, and filled as soon as a poll sees something of it. What changed meanwhile is not lost: a kind is
+the first fill found nothing is doubted, which is no alarm (an office may have no tasks), and filled as soon as a poll sees something of it. What changed meanwhile is not lost: a kind is
 asked for from when it could be believed last. ``accept`` is for an administrator who knows better. What the log says was deleted is no
 emptiness.
 """
@@ -38,7 +38,7 @@ from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.fields import Unreadable
 from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.memory import Memory, iso, memory_of, save_memory
-from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes
+from radicale_onoffice.crm.onoffice.polling import Changes, ask_changes, ask_log, refusal_of
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 from radicale_onoffice.crm.onoffice.survey import survey
 from radicale_onoffice.crm.onoffice.tenants import Access
@@ -148,9 +148,9 @@ class Mirror:
             memory.pulled.update({kind: iso(began) for kind in Kind if not memory.alarm_of(kind)})
         elif what != "looked again":
             memory.swept = began.astimezone(self.account().zone).date().isoformat()
-        if not any(memory.alarms.get(f"sweep {kind}") for kind in Kind):
+        if not any(memory.alarm_of(kind) for kind in Kind):
             memory.sweep_at = ""
-        elif what != "polled":
+        elif what in ("swept", "looked again") or not memory.sweep_at:
             memory.sweep_at = iso(began + SWEEP_AGAIN)
         memory.answered, memory.people_alarm = iso(self._clock()), self._people_alarm
         for kind, ids in self._again.items():
@@ -197,7 +197,7 @@ class Mirror:
 
     def _poll_people(self, account: Account, changes: Changes) -> None:
         """What rode along with a poll; it counts from the next turn on, because this one's flags were asked for the users known before."""
-        newer = people.newer(account, changes.also)
+        newer = people.newer(account, changes.also, lambda action: self._client.call([action], deadline=walks.DEADLINE)[0])
         if newer is not None and self._follow(newer):
             self._account = newer
 
@@ -226,44 +226,59 @@ class Mirror:
         return today - self._bounds.past, today + self._bounds.future
 
     def _fill(self, account: Account, memory: Memory, progress: Progress | None) -> None:
-        doubts = {kind: memory.alarms.get(f"fill {kind}", "") for kind in Kind}
+        doubts, refused = {kind: memory.doubt_of(kind) for kind in Kind}, dict[Kind, str]()
         for kind in Kind:
             place = memory.places.get(kind)
             if place == "":
                 continue
             if place is None:
                 memory.pulled[kind] = iso(self._clock())
-            doubts[kind] = "" if place else f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
-            for page in self._walk(kind, account, place or ""):
-                memory.places[kind] = page.place
-                doubts[kind] = "" if page.records else doubts[kind]
-                self._adopt(kind, page.records, account, memory, page.since)
-                if progress is not None:
-                    progress(kind, len(page.records))
-            self._read_again(kind, account, memory)
-        self._raise_alarms(memory, "fill", doubts)
+            doubt = f"onOffice shows no {kind} at all; if it has some, the API user lacks the right to read them"
+            doubts[kind] = "" if place else doubt
+            try:
+                for page in self._walk(kind, account, place or ""):
+                    memory.places[kind] = page.place
+                    doubts[kind] = "" if page.records else doubts[kind]
+                    self._adopt(kind, page.records, account, memory, page.since)
+                    if progress is not None:
+                        progress(kind, len(page.records))
+                self._read_again(kind, account, memory)
+            except RefusedByOnOffice as error:  # the polls of the others go on, and find out when this one may be read
+                refused[kind], doubts[kind], memory.places[kind] = refusal_of(error), doubt, ""
+        self._raise_alarms(memory, "poll", {**{kind: memory.alarms.get(f"poll {kind}", "") for kind in Kind}, **refused})
+        for kind in Kind:
+            if doubts[kind] and doubts[kind] != memory.doubt_of(kind):
+                logger.warning("mirror of %s: %s", self._tenant, doubts[kind])
+        memory.replace_alarms("fill", doubts)
 
     def _sweep(self, kinds: Sequence[Kind], account: Account, memory: Memory, progress: Progress | None) -> None:
         alarms = {}
         for kind in kinds:
             seen: set[str] = set()
-            told = []
-            for page in self._walk(kind, account):
-                seen.update(record.id for record in page.records)
-                alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
-                if not alarm:
-                    self._adopt(kind, page.records, account, memory, page.since)
-                told.append(alarm)
-                if progress is not None:
-                    progress(kind, len(page.records))
-            told.append(self._drop_missing(kind, seen, account, memory))
-            self._read_again(kind, account, memory)
-            alarms[kind] = _joined(told)
-            if seen or self._bounds.anything:
+            try:
+                alarms[kind] = self._sweep_kind(kind, seen, account, memory, progress)
+            except RefusedByOnOffice as error:
+                alarms[kind] = refusal_of(error)
+            if (seen and not alarms[kind]) or self._bounds.anything:
                 memory.alarms.pop(f"fill {kind}", None)
         self._raise_alarms(memory, "sweep", {**{kind: memory.alarms.get(f"sweep {kind}", "") for kind in Kind}, **alarms})
         believed = {kind for kind in kinds if not alarms[kind]}
         self._raise_alarms(memory, "poll", {kind: memory.alarms.get(f"poll {kind}", "") for kind in Kind if kind not in believed})
+
+    def _sweep_kind(self, kind: Kind, seen: set[str], account: Account, memory: Memory, progress: Progress | None) -> str:
+        """Walk through a kind; ``seen`` gets the ids of what onOffice shows. Returns an alarm."""
+        told = []
+        for page in self._walk(kind, account):
+            seen.update(record.id for record in page.records)
+            alarm = self._flags_alarm(page.records, account) if kind is Kind.CONTACTS else ""
+            if not alarm:
+                self._adopt(kind, page.records, account, memory, page.since)
+            told.append(alarm)
+            if progress is not None:
+                progress(kind, len(page.records))
+        told.append(self._drop_missing(kind, seen, account, memory))
+        self._read_again(kind, account, memory)
+        return _joined(told)
 
     def _mark(self) -> int:
         """The tenant's change number before a request of a walk, for which the lease is renewed."""
@@ -285,27 +300,27 @@ class Mirror:
         also = people.ask() if due else ()
         changes = ask_changes(self._client, account, since, known, self._period(account), with_log=not memory.log_refused, also=also)
         memory.log_refused = memory.log_refused or changes.log_refused
-        alarms = {kind: self._vanished(kind, changes, known[kind]) for kind in Kind}
+        alarms = {kind: changes.refused.get(kind) or self._vanished(kind, changes, known[kind]) for kind in Kind}
         flags = self._flags_changed(changes, account, memory, mark) if account.people and not alarms[Kind.CONTACTS] else ""
         alarms[Kind.CONTACTS] = _joined([alarms[Kind.CONTACTS], flags])
         for kind, records in changes.records.items():
             if kind is not Kind.CONTACTS or not flags:  # else their flags cannot be believed; the next plausible poll brings them
                 self._adopt(kind, records, account, memory, mark)
-        for kind in Kind:
+        for kind in (kind for kind in Kind if kind not in changes.refused):
             self._drop(kind, changes.deleted.get(kind, ()), account, memory)
             self._read_again(kind, account, memory)
         for kind in changes.seen:
             if memory.alarms.pop(f"fill {kind}", ""):  # what the fill did not see is there
                 del memory.places[kind]
-            elif memory.alarms.get(f"poll {kind}") and not alarms[kind]:
+            if memory.alarms.get(f"poll {kind}") and not alarms[kind]:
                 memory.sweep_at = iso(self._clock()) if memory.sweep_at else ""
         self._raise_alarms(memory, "poll", alarms)
         self._poll_people(account, changes)
 
     def _vanished(self, kind: Kind, changes: Changes, known: Mapping[str, str]) -> str:
-        """An alarm if onOffice shows nothing of a kind of which more than one record is here."""
+        """An alarm if onOffice shows nothing of a kind of which records are here that the log does not call deleted."""
         here = set(known) - set(changes.deleted.get(kind, ()))
-        if len(here) < 2 or kind in changes.seen or self._bounds.anything:
+        if not here or kind in changes.seen or self._bounds.anything:
             return ""
         return f"onOffice shows none of its {kind} any more; nothing is removed here. Does the API user still have its rights?"
 
@@ -332,7 +347,7 @@ class Mirror:
         wanted = {address: {account.login(user) for user in users} for address, users in told.items()}
         differing = [address for address in {*stored, *wanted} if stored.get(address, set()) != wanted.get(address, set())]
         lost = sum(len(stored.get(address, set()) - wanted.get(address, set())) for address in differing)
-        alarm = self._too_many("Sync flags of contacts", lost, sum(map(len, stored.values())))
+        alarm = self._too_many("Sync flags of contacts", lost, sum(map(len, stored.values())), least=self._bounds.always + 1)
         if alarm:
             return alarm
         memory.again.setdefault(Kind.CONTACTS, []).extend(address for address in sorted(differing) if address not in here)
@@ -355,7 +370,7 @@ class Mirror:
             if isinstance(value, Contact):
                 had += len(value.sync_users)
                 lost += len(set(value.sync_users) - {account.login(user) for user in record.elements.get(contacts.SYNC, ())})
-        return self._too_many("Sync flags of contacts", lost, had)
+        return self._too_many("Sync flags of contacts", lost, had, least=self._bounds.always + 1)
 
     # ----------------------------------------------------------- adopt and drop
 
@@ -392,7 +407,11 @@ class Mirror:
                 first, last = (datetime.combine(day, time(), account.zone).timestamp() for day in self._period(account))
                 inside = {one.id for one in tx.records(self._tenant, missing.values()) if one.starts < last and one.ends > first}
                 missing = {crm_id: record_id for crm_id, record_id in missing.items() if record_id in inside}
-        alarm = self._too_many(kind, len(missing), len(here))
+        if self._too_many(kind, len(missing), len(here), least=1):
+            logged = set(ask_log(self._client, kind, memory.pulled_at(kind) or self._clock(), account)) if not memory.log_refused else set()
+            self._drop(kind, logged & set(missing), account, memory)
+            missing, here = ({key: one for key, one in known.items() if key not in logged} for known in (missing, here))
+        alarm = self._too_many(kind, len(missing), len(here), least=1)
         if not alarm:
             self._drop(kind, missing, account, memory)
         return alarm
@@ -415,9 +434,9 @@ class Mirror:
 
         self._records.drop(self._actor, list(gone), also=unlink)
 
-    def _too_many(self, what: str, lost: int, total: int) -> str:
-        """An alarm if so many would vanish at once that it is more likely that the API user lost a right."""
-        is_all = lost == total and total > 1
+    def _too_many(self, what: str, lost: int, total: int, *, least: int = 2) -> str:
+        """An alarm if so many would vanish at once that it is more likely that the API user lost a right; from ``least`` on, all are many."""
+        is_all = lost == total >= least
         if self._bounds.anything:
             return ""
         if not is_all and lost <= max(self._bounds.always, self._bounds.share * total):

@@ -3,7 +3,7 @@
 Which user of onOffice is which login here is decided by the name alone, letter by letter: onOffice's ``Name`` is our login (rule 7). Users are
 made and removed here by the administrator; onOffice only says how they are.
 
-* Locked or deactivated there (``online``), or gone from the list: suspended here, which closes the gate in both faces (rule 8). Open again
+* Locked or deactivated there (``online``), or gone from the list (who was in it is remembered for as long as we have the user): suspended here, which closes the gate in both faces (rule 8). Open again
   there: open here. What an administrator deactivated *here* is another state, which nothing but an administrator ends.
 * The values of ``online`` are not documented. Words are understood; others change nothing until the administrator names those that mean
   "locked" (``tenant connect --closed-states``).
@@ -26,7 +26,7 @@ from radicale_onoffice.core.ports import Link, Transaction
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.crm.onoffice import account as accounts
 from radicale_onoffice.crm.onoffice.account import Account, Person
-from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal
+from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Row
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +60,21 @@ def ask() -> list[Action]:
     return [accounts.ask_people(), accounts.ask_groups()]
 
 
-def newer(known: Account, results: Sequence[Answer | Refusal]) -> Account | None:
-    """The account with the users and groups in the answers to ``ask``; None if they were not asked for, refused, or are not all."""
+def newer(known: Account, results: Sequence[Answer | Refusal], more: Callable[[Action], Answer | Refusal]) -> Account | None:
+    """The account with the users and groups in the answers to ``ask``; ``more`` asks for the users behind a full answer.
+
+    None if they were not asked for, are refused, or are not all.
+    """
     if len(results) != len(ask()):
         return None
-    people, groups = results
-    if isinstance(people, Refusal) or isinstance(groups, Refusal) or not people.rows or len(people.rows) >= MAX_ROWS:
-        return None
-    return replace(known, people=accounts.people(people.rows), groups=accounts.groups(groups.rows))
+    page, groups = results
+    found: list[Row] = []
+    while isinstance(page, Answer) and page.rows and page.rows[0] not in found:  # who ignores the offset tells the same again
+        found += page.rows
+        if len(page.rows) < MAX_ROWS and isinstance(groups, Answer):
+            return replace(known, people=accounts.people(found), groups=accounts.groups(groups.rows))
+        page = more(accounts.ask_people(len(found)))
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +97,15 @@ def follow(tx: Transaction, tenant: str, account: Account, now: datetime, too_ma
     for was, user in changed:
         tx.save_user(user)
         if was.state is not user.state:
-            _tell(tx, user, told.get(user.identity.user), now)
+            _tell(tx, user, _reason(told.get(user.identity.user)), now)
     if changed:
         tx.next_change(tenant, everybody=True)
     names = _names(account)
     again = _renamed(tx, tenant, before.get("names", {}), names)
-    kept = {person.name: [person.online, person.language] for person in account.people} if account.tells_states else before.get("users", {})
+    gone = {
+        login: told_then for login, told_then in before.get("users", {}).items() if login not in told and tx.user(Identity(tenant, login))
+    }
+    kept = gone | {one.name: [one.online, one.language] for one in account.people} if account.tells_states else before.get("users", {})
     remembered = json.dumps({"users": kept, "names": {**before.get("names", {}), **names}}, sort_keys=True)
     if remembered != tx.mirror_state(tenant, NAME):
         tx.save_mirror_state(tenant, NAME, remembered)
@@ -137,12 +147,25 @@ def _believed(was: User, user: User, suspended: str, regrouped: str) -> User:
     return replace(user, state=was.state if suspended else user.state, groups=was.groups if regrouped else user.groups)
 
 
-def _tell(tx: Transaction, user: User, person: Person | None, now: datetime) -> None:
+def release(tx: Transaction, tenant: str, by: str, now: datetime) -> None:
+    """Let in again whom onOffice suspended: the tenant is taken away from it, and nobody else could."""
+    suspended = [user for user in tx.users(tenant) if user.state is UserState.SUSPENDED]
+    for user in suspended:
+        tx.save_user(replace(user, state=UserState.ACTIVE))
+        _tell(tx, replace(user, state=UserState.ACTIVE), "the tenant is not connected to onOffice any more", now, by)
+    if suspended:
+        tx.next_change(tenant, everybody=True)
+
+
+def _reason(person: Person | None) -> str:
+    return f"onOffice says {person.online!r}" if person is not None else "onOffice does not have this user any more"
+
+
+def _tell(tx: Transaction, user: User, why: str, now: datetime, by: str = ACTOR) -> None:
     word = "opened" if user.state is UserState.ACTIVE else "closed"
-    why = f"onOffice says {person.online!r}" if person is not None else "onOffice does not have this user any more"
     login, tenant = user.identity.user, user.identity.tenant
     logger.warning("gate %s: %s: login=%s tenant=%s: %s", word, Gate.USER_STATE, login, tenant, why)
-    tx.add_audit(AuditLine(at=now, tenant=tenant, login=login, actor=ACTOR, event=f"gate {word}: {Gate.USER_STATE}", detail=why))
+    tx.add_audit(AuditLine(at=now, tenant=tenant, login=login, actor=by, event=f"gate {word}: {Gate.USER_STATE}", detail=why))
 
 
 # ---------------------------------------------------------------------- names

@@ -7,14 +7,15 @@ are more exact than a day: they are asked for from the earlier of both readings 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, tasks, walks
 from radicale_onoffice.crm.onoffice.account import MODULES, Account, try_key
-from radicale_onoffice.crm.onoffice.client import Client
+from radicale_onoffice.crm.onoffice.client import Client, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import Fault
 from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Verb, identifier
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
@@ -37,6 +38,7 @@ class Changes:
     deleted: dict[Kind, Sequence[str]] = field(default_factory=dict)
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seen: frozenset[Kind] = frozenset()
+    refused: dict[Kind, str] = field(default_factory=dict)  # kinds that the API user may not read, and why
     log_refused: bool = False
     also: Sequence[Answer | Refusal] = ()  # what came of the actions that rode along
 
@@ -55,12 +57,23 @@ def ask_deleted(kind: Kind, since: str) -> Action:
     )
 
 
+def ask_log(client: Client, kind: Kind, since: datetime, account: Account) -> Sequence[str]:
+    """Ids of what the log calls deleted since; none if it may not be read. Raises UpstreamDown."""
+    changes = Changes()
+    _read_log(changes, {kind: client.call([ask_deleted(kind, earliest(since, account))], deadline=walks.DEADLINE)[0]})
+    return changes.deleted.get(kind, ())
+
+
 def ask_witnesses(kind: Kind, known: Iterable[str], period: tuple[date, date], account: Account) -> list[Action]:
     """Whether anything of a kind can be seen: any row, or, of appointments, the newest that are known, else a whole period."""
     if kind in ANY_ROW:
         return [try_key(kind, ANY_ROW[kind])]
-    newest = sorted(known, key=lambda one: (len(one), one))[-WITNESSES:]
-    return [appointments.read_one(one, account) for one in newest] or [appointments.read_window(*period)]
+    return [appointments.read_one(one, account) for one in newest(known)] or [appointments.read_window(*period)]
+
+
+def newest(known: Iterable[str]) -> list[str]:
+    """The appointments that are asked for."""
+    return sorted(known, key=lambda one: (len(one), one))[-WITNESSES:]
 
 
 def ask_changes(
@@ -78,26 +91,64 @@ def ask_changes(
     Raises UpstreamDown, RefusedByOnOffice.
     """
     told = {kind: earliest(moment, account) for kind, moment in since.items()}
+    changed = since[Kind.APPOINTMENTS] - OVERLAP
     wanted: list[Action] = [
-        appointments.read_changed(since[Kind.APPOINTMENTS] - OVERLAP),
+        appointments.read_changed(changed),
         tasks.read_range(1, tasks.LAST_NUMBER, account, since=told[Kind.TASKS][:10]),
         contacts.read_page(account, 0, since=told[Kind.CONTACTS]),
-        *([walks.ask_flags(account)] if account.people else []),
+        *walks.ask_flags(account),
     ]
     log = [ask_deleted(kind, told[kind]) for kind in Kind] if with_log else []
     witnesses = [(kind, action) for kind in Kind for action in ask_witnesses(kind, known[kind], period, account)]
     results = client.call([*wanted, *log, *(action for _, action in witnesses), *also], deadline=walks.DEADLINE)
     asked = len(wanted) + len(log) + len(witnesses)
-    meetings, work, people, *flags = rows.demanded(wanted, results[: len(wanted)])
-    changes = Changes(flags=walks.flags_by_address(fields.links_in(flags[0])) if flags else {}, also=results[asked:])
-    changes.records[Kind.APPOINTMENTS] = _once(_appointments(client, meetings, since[Kind.APPOINTMENTS] - OVERLAP))
-    changes.records[Kind.TASKS] = _once(_tasks(client, account, work, told[Kind.TASKS][:10]))
-    changes.records[Kind.CONTACTS] = walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
-    _read_log(changes, results[len(wanted) : len(wanted) + len(log)])
-    shown = zip(witnesses, results[len(wanted) + len(log) : asked], strict=True)
+    changes = Changes(also=results[asked:])
+    shown = list(zip(witnesses, results[len(wanted) + len(log) : asked], strict=True))
     changes.seen = frozenset(kind for (kind, _), result in shown if isinstance(result, Answer) and result.rows)
+    _read_log(changes, dict(zip(Kind, results[len(wanted) : len(wanted) + len(log)], strict=False)))
+
+    def first(*places: int) -> list[Answer]:
+        return rows.demanded([wanted[place] for place in places], [results[place] for place in places])
+
+    def meetings() -> list[Record]:
+        (answer,) = first(0)
+        if Kind.APPOINTMENTS not in changes.seen and not answer.rows and known[Kind.APPOINTMENTS]:
+            # Just the newest may have been deleted: is there anything else? An answer that was empty by mistake is not taken for no change, either
+            window, answer = walks.ask(client, [appointments.read_window(*period), appointments.read_changed(changed)])
+            changes.seen |= {Kind.APPOINTMENTS} if window.rows else set()
+        return _appointments(client, answer, changed)
+
+    def addresses() -> list[Record]:
+        people, *flags = first(*range(2, len(wanted)))
+        changes.flags = walks.flags_by_address(flags)
+        return walks.flagged(_once(_contacts(client, account, people, told[Kind.CONTACTS])), changes.flags)
+
+    _read(changes, Kind.APPOINTMENTS, meetings)
+    _read(changes, Kind.TASKS, lambda: _tasks(client, account, first(1)[0], told[Kind.TASKS][:10]))
+    _read(changes, Kind.CONTACTS, addresses)
     changes.seen |= {kind for kind, records in changes.records.items() if records}
+    if Kind.APPOINTMENTS in changes.seen:
+        missing = [
+            action.id for (kind, action), result in shown if kind is Kind.APPOINTMENTS and isinstance(result, Answer) and not result.rows
+        ]
+        changes.deleted[Kind.APPOINTMENTS] = tuple(dict.fromkeys([*changes.deleted.get(Kind.APPOINTMENTS, ()), *filter(None, missing)]))
     return changes
+
+
+def refusal_of(error: RefusedByOnOffice) -> str:
+    """The alarm of a kind that the API user may not read; raises the error if it is another one, which concerns all kinds."""
+    if error.refusal.fault is not Fault.RIGHT:
+        raise error
+    return f"{error}; nothing of them is removed here. Give the API user the right to read them."
+
+
+def _read(changes: Changes, kind: Kind, read: Callable[[], Sequence[Record]]) -> None:
+    """What changed of a kind, or why it may not be read: that is no matter of the other kinds."""
+    try:
+        changes.records[kind] = _once(read())
+    except RefusedByOnOffice as error:
+        changes.refused[kind] = refusal_of(error)
+        changes.seen -= {kind}
 
 
 def _once(found: Sequence[Record]) -> list[Record]:
@@ -138,8 +189,8 @@ def _appointments(client: Client, first: Answer, since: datetime, until: datetim
     return [*_appointments(client, older, since, middle - SECOND), *_appointments(client, newer, middle, until)]
 
 
-def _read_log(changes: Changes, results: Sequence[Answer | Refusal]) -> None:
-    for kind, result in zip(Kind, results, strict=False):
+def _read_log(changes: Changes, results: Mapping[Kind, Answer | Refusal]) -> None:
+    for kind, result in results.items():
         if isinstance(result, Refusal):
             changes.log_refused = changes.log_refused or result.code in NO_LOG
         else:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from radicale_onoffice.core import rules
 from radicale_onoffice.core.errors import Refused
-from radicale_onoffice.core.model import Contact, EntryKind, Kind, Task, TaskStatus, Value
+from radicale_onoffice.core.model import Contact, EntryKind, Kind, Task, Value
 from radicale_onoffice.core.ports import Errand
 from radicale_onoffice.core.slots import normalised
 from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, sending, tasks
@@ -137,12 +138,7 @@ def made_by(connection: Connection, errand: Errand) -> list[str]:
 
 def is_removed(row: Record | None, kind: Kind, connection: Connection) -> bool:
     """True if a record is as far out of onOffice as it can be (``rows.remove``)."""
-    if row is None:
-        return True
-    holds = sending.load(kind, row, connection, None)
-    if isinstance(holds, Contact):
-        return holds.archived
-    return isinstance(holds, Task) and holds.done and holds.status is TaskStatus.CANCELLED
+    return row is None or rules.is_removed(sending.load(kind, row, connection, None))
 
 
 def unfinished(connection: Connection, kind: Kind, row: Record, wanted: Value) -> list[Action]:

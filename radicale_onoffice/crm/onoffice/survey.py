@@ -11,7 +11,7 @@ from radicale_onoffice.crm.onoffice import account, contacts, fields, tasks
 from radicale_onoffice.crm.onoffice.account import Account, Person
 from radicale_onoffice.crm.onoffice.client import Client, error_of
 from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
-from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal
+from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action, Answer, Refusal, Row
 from radicale_onoffice.crm.onoffice.tenants import Access
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def _dropped(client: Client, asked: _Asked, configuration: Answer, deadline: flo
 
 def _people(client: Client, deadline: float | None) -> tuple[tuple[Person, ...], bool]:
     """All users, and whether their states are told; without the right to read users' data the short list, which has the names, too."""
-    found: list[Person] = []
+    found: list[Row] = []
     with_state = True
     while True:
         asked = account.ask_people(len(found), with_state=with_state)
@@ -89,6 +89,6 @@ def _people(client: Client, deadline: float | None) -> tuple[tuple[Person, ...],
             with_state = False
             continue
         rows = _demanded(asked, page).rows
-        found += account.people(rows)
+        found += rows
         if len(rows) < MAX_ROWS:
-            return tuple(found), with_state and bool(found)
+            return account.people(found), with_state and bool(found)

@@ -21,7 +21,7 @@ A place is a text from which a walk can be taken up again: an offset, a number, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -71,17 +71,19 @@ class Asking:
 # ------------------------------------------------------------------- contacts
 
 
-def ask_flags(account: Account) -> Action:
-    """Which addresses each user has flagged: one action for all users."""
-    return fields.ask_links(contacts.SYNC, children=[person.id for person in account.people])
+def ask_flags(account: Account) -> list[Action]:
+    """Which addresses each user has flagged: an action for as many users as one takes (more is code 302)."""
+    ids = [person.id for person in account.people]
+    return [fields.ask_links(contacts.SYNC, children=ids[start : start + MAX_ROWS]) for start in range(0, len(ids), MAX_ROWS)]
 
 
-def flags_by_address(flags: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Address id → ids of the users who flagged it."""
+def flags_by_address(answers: Iterable[Answer]) -> dict[str, tuple[str, ...]]:
+    """Address id → ids of the users who flagged it, from the answers to ``ask_flags``."""
     found: dict[str, list[str]] = {}
-    for user_id, addresses in flags.items():
-        for address in addresses:
-            found.setdefault(address, []).append(user_id)
+    for answer in answers:
+        for user_id, addresses in fields.links_in(answer).items():
+            for address in addresses:
+                found.setdefault(address, []).append(user_id)
     return {address: tuple(users) for address, users in found.items()}
 
 
@@ -93,12 +95,12 @@ def flagged(records: Sequence[Record], by_address: Mapping[str, tuple[str, ...]]
 def walk_contacts(asking: Asking, account: Account, place: str = "") -> Iterator[Page]:
     """All addresses by number; the flags come with the first request."""
     offset, total, by_address = int(place or 0), None, dict[str, tuple[str, ...]]()
-    flags = [ask_flags(account)] if account.people else []
+    flags = ask_flags(account)
     while True:
         left = PAGES if total is None else min(PAGES, -(-(total - offset) // MAX_ROWS))
         since, answers = asking([*flags, *(contacts.read_page(account, offset + MAX_ROWS * page) for page in range(left))])
         if flags:
-            by_address, flags = flags_by_address(fields.links_in(answers.pop(0))), []
+            by_address, answers, flags = flags_by_address(answers[: len(flags)]), answers[len(flags) :], []
         for answer in answers:
             offset, total = offset + len(answer.rows), _count(answer)
             is_last = len(answer.rows) < MAX_ROWS or (total is not None and offset >= total)
@@ -215,16 +217,19 @@ class _Calendar:
 
     def _in_order(self, start: str) -> Generator[Page, None, str | None]:
         """Pages in the order of their starts; None if that was all, else from where on it could not be proven."""
-        unproven, is_again = None, False
+        unproven, is_again, counts = None, False, False
         while True:
             since, (answer,) = self._ask([appointments.read_window(self._from(start), self._last, since=start)])
             starts = [appointments.start_of(row) for row in answer.rows]
-            total = _count(answer) or len(starts)
-            if unproven is not None and unproven.total - total != unproven.before:
-                yield self._page(answer, since, unproven.start or NOWHERE)
-                if is_again or unproven.total <= MAX_ROWS:  # an account that counts the rows of its answers can prove no more than one page
-                    return unproven.start
-                start, unproven, is_again = unproven.start, None, True  # somebody may have written meanwhile
+            counts = counts or _count(answer) is not None
+            # One that counts the rows of its answers, or nothing, tells of a full one only that there may be more, wherever these lie
+            total = _count(answer) or (len(starts) if len(starts) < MAX_ROWS else answer.total if counts else None)
+            if total is None or (unproven is not None and unproven.total - total != unproven.before):
+                again = unproven.start if unproven is not None else start
+                yield self._page(answer, since, again or NOWHERE)
+                if is_again or total is None:
+                    return again
+                start, unproven, is_again = again, None, True  # somebody may have written meanwhile
                 continue
             if len(starts) < MAX_ROWS:
                 yield self._page(answer, since, self._end)

@@ -178,7 +178,7 @@ def notation(look: Look) -> Iterator[Seen]:
     if spaced:
         (found,) = look.ask(_read(("phone",), filter={"phone": [{"op": "=", "val": re.sub(r"[^\d+]", "", spaced)}]}))
         switches |= {"match_entries": "digits" if found.rows else "exact"} if isinstance(found, Answer) else {}
-    masked = counted(re.sub(r"\d", "9", value) for value in values)
+    masked = counted(re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "9", value)) for value in values)  # somebody may have written a name there
     yield Seen(
         point=13,
         question=question,
