@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from radicale_onoffice.core import lockout
 from radicale_onoffice.core.audit import difference, printable
@@ -185,7 +185,7 @@ class Accounts:
     def _rehash(self, user: User, password: str) -> None:
         stored = self._hasher.hash(password)
         with self._store.writing() as tx:
-            now = tx.user(user.identity)
+            now = tx.user(user.identity, lock=True)
             if now is not None and now.password == user.password:
                 tx.save_user(replace(now, password=stored))
 
@@ -234,16 +234,33 @@ class Accounts:
         return was_locked
 
     def save_user(self, user: User, password: str | None, by: str) -> None:
-        """Create or change a user; a new password ends memo and page sessions. Raises BadRequest, NotFound."""
-        if password is not None:
-            _demand_password(password)
-            user = replace(user, password=self._hasher.hash(password), password_changed=self._clock())
+        """Create a user, or make one all that is given; a new password ends memo and page sessions. Raises BadRequest, NotFound."""
         if not self._is_sane(user.identity.user, MAX_LOGIN) or set(user.identity.user) & set("/\\:,'\"*?"):
             raise BadRequest("A user name has 1 to 255 printable characters without / \\ : , ' \" * ?")
+        self._save(user.identity, lambda _known: user, password, by)
+
+    def change_user(
+        self, identity: Identity, by: str, change: Callable[[User], User] = lambda user: user, password: str | None = None
+    ) -> None:
+        """Change a user as the user is now, and the password if one is given. Raises BadRequest, NotFound."""
+
+        def changed(known: User | None) -> User:
+            if known is None:
+                raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
+            return change(known)
+
+        self._save(identity, changed, password, by)
+
+    def _save(self, identity: Identity, change: Callable[[User | None], User], password: str | None, by: str) -> None:
+        fresh: dict[str, Any] = {}
+        if password is not None:
+            _demand_password(password)
+            fresh = {"password": self._hasher.hash(password), "password_changed": self._clock()}
         with self._store.writing() as tx:
-            if tx.tenant(user.identity.tenant) is None:
-                raise NotFound(f"There is no tenant {user.identity.tenant!r}; make it with `tenant add`.")
-            known = tx.user(user.identity)
+            if tx.tenant(identity.tenant) is None:
+                raise NotFound(f"There is no tenant {identity.tenant!r}; make it with `tenant add`.")
+            known = tx.user(identity, lock=True)
+            user = replace(change(known), **fresh)
             if known is not None and _offered_by(known) != _offered_by(user):
                 tx.next_change(user.identity.tenant, everybody=True)
             if password is not None:
@@ -280,7 +297,7 @@ class Accounts:
             raise SignInRefused
         stored = self._hasher.hash(new)
         with self._store.writing() as tx:
-            current = tx.user(identity)
+            current = tx.user(identity, lock=True)
             if current is None or current.password_changed != user.password_changed:
                 raise SignInRefused  # somebody else changed it meanwhile: the old one is no longer right
             tx.save_user(replace(current, password=stored, password_changed=now))
@@ -291,6 +308,7 @@ class Accounts:
     def remove_user(self, identity: Identity, by: str) -> bool:
         """Remove a user with all that is the user's own; records stay. False if there was none."""
         with self._store.writing() as tx:
+            tx.user(identity, lock=True)
             self._audit(tx, identity, by, "removed")
             tx.next_change(identity.tenant, everybody=True)
             return tx.remove_user(identity)

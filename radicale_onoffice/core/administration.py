@@ -201,7 +201,7 @@ class Administration:
             changed = [self._set_gate(tx, who, user.identity, *gate) for gate in gates]
             if access.active is (user.state is UserState.DEACTIVATED):
                 changed.append(self._set_gate(tx, who, user.identity, Gate.USER_STATE, None, access.active))
-            before = _demand_user(tx, who, login)
+            before = _demand_user(tx, who, login, lock=True)
             after = replace(before, rights=rights_words, admin=access.admin)
             self._demand_stays(who, user, is_admin=access.admin)
             return self._save(tx, before, after, who) or any(changed)
@@ -209,7 +209,7 @@ class Administration:
         return bool(self._change(who, [login], change))
 
     def _set_gate(self, tx: Transaction, who: Administrator, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool) -> bool:
-        user = _demand_user(tx, who, identity.user)
+        user = _demand_user(tx, who, identity.user, lock=True)
         if gate is Gate.USER_STATE and not is_open and identity == who.user:
             raise Refused("You cannot deactivate yourself.")
         if with_gate(user, gate, kind, is_open) == user:
@@ -259,7 +259,7 @@ class Administration:
         if not 0 < len(wanted) <= MAX_BULK:
             raise BadRequest(f"Choose 1 to {MAX_BULK} users at once, not {len(wanted)}.")
         with self._store.writing() as tx:
-            changed = [user for user in [_demand_user(tx, who, login) for login in wanted] if change(tx, user)]
+            changed = [user for user in [_demand_user(tx, who, login, lock=True) for login in wanted] if change(tx, user)]
             if changed:
                 tx.next_change(who.tenant, everybody=True)
         return len(changed)
@@ -284,8 +284,8 @@ class Administration:
         return found
 
 
-def _demand_user(tx: Transaction, who: Administrator, login: str) -> User:
-    user = tx.user(Identity(who.tenant, login))
+def _demand_user(tx: Transaction, who: Administrator, login: str, *, lock: bool = False) -> User:
+    user = tx.user(Identity(who.tenant, login), lock=lock)
     if user is None:
         raise NotFound(f"There is no user {login!r} of tenant {who.tenant!r}.")
     return user

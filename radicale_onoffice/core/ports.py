@@ -130,7 +130,12 @@ class Transaction(Lists, Protocol):
     def tenant(self, name: str) -> Tenant | None: ...
     def tenants(self) -> Sequence[Tenant]: ...
     def save_tenant(self, tenant: Tenant) -> None: ...
-    def user(self, identity: Identity) -> User | None: ...
+    def user(self, identity: Identity, *, lock: bool = False) -> User | None:
+        """The user; with ``lock``, which a ``save_user`` of what was read needs, nobody else changes it until commit.
+
+        Users are locked before a change number is drawn (``next_change``), several of them by login, so that nobody waits in a circle.
+        """
+
     def account(self, identity: Identity) -> tuple[Tenant, User] | None:
         """A user with the tenant; None without either."""
 

@@ -102,7 +102,7 @@ class Settings:
 
 
 def _demand_user(tx: Transaction, identity: Identity) -> User:
-    user = tx.user(identity)
+    user = tx.user(identity, lock=True)
     if user is None:
         raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
     return user

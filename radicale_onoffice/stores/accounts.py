@@ -131,8 +131,9 @@ class AccountsPart(Part):
             tables.tenants, ("name",), {"name": tenant.name, "module": tenant.module, "timezone": tenant.timezone, "region": tenant.region}
         )
 
-    def user(self, identity: Identity) -> User | None:
-        row = self._connection.execute(USER, _where(identity)).one_or_none()
+    def user(self, identity: Identity, *, lock: bool = False) -> User | None:
+        query = USER.with_for_update() if lock and not self._is_sqlite else USER
+        row = self._connection.execute(query, _where(identity)).one_or_none()
         return user_from(*row) if row else None
 
     def account(self, identity: Identity) -> tuple[Tenant, User] | None:
