@@ -201,11 +201,10 @@ class Accounts:
             crossed = lockout.crosses(door, attempts, self._policy) and tx.lock(identity, door, now)
             if crossed:
                 detail = f"after {attempts.failures} wrong passwords, last from {origin.address} {origin.device}"
-                tx.add_audit(
-                    AuditLine(
-                        at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=printable(detail)
-                    )
+                line = AuditLine(
+                    at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=printable(detail)
                 )
+                tx.add_audit(line, of_users=True)
         if crossed:
             logger.warning(
                 "sync access locked: login=%s address=%s face=%s device=%s failures=%d (unlock: page, or `radicale-onoffice user unlock`)",

@@ -169,7 +169,12 @@ class Transaction(Lists, Protocol):
         """A value of the whole installation, e.g. "maintenance"."""
 
     def save_setting(self, key: str, value: str | None) -> None: ...
-    def add_audit(self, line: AuditLine) -> None: ...
+    def add_audit(self, line: AuditLine, *, of_users: bool = False) -> None:
+        """Keep a line; with ``of_users`` only if there is such a user, at the same cost."""
+
+    def prune_audit(self, before: datetime) -> int:
+        """Drop lines older than that; number dropped."""
+
     def audit(self, tenant: str, limit: int, *, login: str | None = None, event: str | None = None) -> Sequence[AuditLine]:
         """The newest lines first; optionally those about one login, or of one event."""
 

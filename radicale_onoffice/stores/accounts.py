@@ -48,6 +48,14 @@ PROPERTIES = select(tables.folder_properties.c.properties).where(
     tables.folder_properties.c.login == bindparam("login"),
     tables.folder_properties.c.kind == bindparam("kind"),
 )
+# Made out of the users table, so that a login that does not exist leaves none and costs the same.
+AUDIT_COLUMNS = [column for column in tables.audit.c if column.name != "id"]
+AUDIT_OF_USERS = tables.audit.insert().from_select(
+    [column.name for column in AUDIT_COLUMNS],
+    select(*(bindparam(column.name, type_=column.type).label(column.name) for column in AUDIT_COLUMNS))
+    .select_from(tables.users)
+    .where(*USER_IS),
+)
 IDENTITY = ("tenant", "login")
 OF_A_USER = (
     tables.attempts,
@@ -270,7 +278,7 @@ class AccountsPart(Part):
         else:
             self._save(tables.settings, ("key",), {"key": key, "value": value})
 
-    def add_audit(self, line: AuditLine) -> None:
+    def add_audit(self, line: AuditLine, *, of_users: bool = False) -> None:
         row = {
             "at": to_micros(line.at),
             "tenant": line.tenant,
@@ -279,7 +287,10 @@ class AccountsPart(Part):
             "event": line.event,
             "detail": line.detail,
         }
-        self._connection.execute(tables.audit.insert(), row)
+        self._connection.execute(AUDIT_OF_USERS if of_users else tables.audit.insert(), row)
+
+    def prune_audit(self, before: datetime) -> int:
+        return self._connection.execute(delete(tables.audit).where(tables.audit.c.at < to_micros(before))).rowcount
 
     def audit(self, tenant: str, limit: int, *, login: str | None = None, event: str | None = None) -> Sequence[AuditLine]:
         columns = tables.audit.c

@@ -112,6 +112,7 @@ audit = Table(
     Column("event", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Index(None, "tenant", "id"),
+    Index(None, "tenant", "login", "id"),
 )
 
 folder_properties = Table(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 
 from radicale_onoffice.core import accounts
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.clients import browser_label
+from radicale_onoffice.core.drafts import ContactDraft
 from radicale_onoffice.core.errors import BadRequest, Refused, SignInRefused
-from radicale_onoffice.core.model import Door, Face, Identity
+from radicale_onoffice.core.model import Actor, Contact, Door, Face, Identity, Kind
 from radicale_onoffice.core.policy import Policy
 from tests.conftest import START
 
@@ -33,6 +35,11 @@ def open_session(office, login="anna", password="secret"):
 def events(office):
     with office.store.reading() as tx:
         return [(line.event, line.actor, line.detail) for line in tx.audit("t", 20) if line.actor != "test"]
+
+
+def audit(office):
+    with office.store.reading() as tx:
+        return tx.audit("t", 50)
 
 
 # ----------------------------------------------------------------- password
@@ -193,6 +200,30 @@ def test_the_pages_limit_is_per_login(office):
         with pytest.raises(SignInRefused):
             office.accounts.sign_in("bert", "wrong", HERE, door=Door.PAGE)
     assert ANNA == office.accounts.sign_in("anna", "secret", HERE, door=Door.PAGE).identity
+
+
+def test_logins_that_do_not_exist_leave_no_line_in_the_log(office):
+    """Who invents names fills nothing, and pays as much for it: the statements are the same."""
+    said: list[list[str]] = []
+    sqlalchemy.event.listen(office.store.engine, "before_cursor_execute", lambda *given: said[-1].append(given[2]))
+    for login in ("anna", "nobody"):
+        said.append([])
+        for _ in range(6):
+            with pytest.raises(SignInRefused):
+                office.accounts.sign_in(login, "wrong", PHONE)
+    assert [("anna", "locked")] == [(line.login, line.event) for line in audit(office) if line.actor == "eas"]
+    writes = [[words for words in one if words.startswith(("INSERT", "UPDATE", "DELETE"))] for one in said]
+    assert writes[0] == writes[1]
+
+
+def test_the_log_is_kept_as_long_as_old_versions_are(make_office, clock):
+    """Both are dropped with the first write of a day."""
+    office = make_office(Policy(history_days=30))
+    office.settings.set_language(ANNA, "it", "page anna")
+    clock.now += timedelta(days=31)
+    actor = Actor(identity=ANNA, face=Face.DAV, device="DAVx5")
+    office.records.put(actor, Kind.CONTACTS, ContactDraft(value=Contact(last_name="Berger")))
+    assert "language: it" not in [line.event for line in audit(office)]
 
 
 def test_logins_that_do_not_exist_fill_no_table(office, monkeypatch, clock):

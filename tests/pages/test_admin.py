@@ -13,6 +13,7 @@ from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Face, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.rights import Gate
+from radicale_onoffice.pages import admin_audit
 from radicale_onoffice.pages.devices import key_of
 from tests.conftest import START
 from tests.pages.scenes import add_contacts, dav_contacts, folder_status, introduce, mirrored, server_ids, synced_phone
@@ -138,6 +139,15 @@ def test_csv_holds_all_that_was_found_and_no_formulas(boss):
     lock(boss.office)
     lines = list(csv.DictReader(io.StringIO(boss.get("/admin/audit.csv?event=locked").answer.content.decode("utf-8-sig"))))
     assert [("bert", "dav", "locked")] == [(line["login"], line["actor"], line["event"]) for line in lines]
+
+
+def test_a_file_of_the_log_has_an_end(boss, monkeypatch):
+    """It is made in memory; its last row says that there is more, and how to get it."""
+    monkeypatch.setattr(admin_audit, "MAX_EXPORTED", 2)
+    for is_open in (False, True, False):
+        boss.office.settings.set_gate(BERT, Gate.SWITCH, Kind.TASKS, is_open, "test")
+    lines = list(csv.DictReader(io.StringIO(boss.get("/admin/audit.csv?event=gate").answer.content.decode("utf-8-sig"))))
+    assert ["gate closed: switch tasks", "gate opened: switch tasks", "older lines are not in this file"] == [one["event"] for one in lines]
 
 
 def test_the_log_is_filtered_and_goes_on(boss):
