@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from radicale_onoffice.core import lockout
 from radicale_onoffice.core.audit import difference, printable
 from radicale_onoffice.core.clients import Client, browser_label, client_of
-from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused
+from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused, Unavailable
 from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, PageSession, User
 from radicale_onoffice.core.policy import Policy
@@ -361,8 +361,11 @@ class Accounts:
         if session is None or session.expires <= now:
             return None
         if session.last_used is None or now - session.last_used >= SEEN_EVERY:
-            with self._store.writing(lasting=False) as tx:
-                tx.change_page_session(session.token_digest, last_used=now)
+            try:
+                with self._store.writing(lasting=False) as tx:
+                    tx.change_page_session(session.token_digest, last_used=now)
+            except Unavailable as error:
+                logger.warning("that a page session of %s was used is not noted: %s", session.identity, error)
         return session
 
     def page_sessions(self, identity: Identity) -> tuple[PageSession, ...]:

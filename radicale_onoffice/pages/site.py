@@ -104,6 +104,9 @@ class Site:
         visit = Visit(self, request)
         try:
             answer = self._answer(visit)
+        except Unavailable as error:
+            # Who is signed in may be just what cannot be told.
+            answer = visit.as_nobody().failed(error)
         except OfficeError as error:
             answer = visit.failed(error)
         if visit.chosen_language:
@@ -168,6 +171,10 @@ class Visit:
         self.chosen_language = request.query.one("language") if request.query.one("language") in LANGUAGES else ""
         kept = request.cookies.get(LANGUAGE_COOKIE, "")
         self.language = self.chosen_language or (kept if kept in LANGUAGES else preferred(request.accept_language))
+
+    def as_nobody(self) -> Visit:
+        """The same request of somebody who has not signed in: what answers it asks the database nothing."""
+        return Visit(self.site, replace(self.request, cookies={LANGUAGE_COOKIE: self.language}))
 
     def choose_language(self, language: str) -> None:
         """Speak another language in this browser from the next page on."""

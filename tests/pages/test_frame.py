@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from radicale_onoffice.core.accounts import Origin
-from radicale_onoffice.core.errors import SignInRefused
+from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.pages import language
@@ -24,6 +26,30 @@ def lock(office) -> None:
 
 def set_cookies(page) -> list[str]:
     return page.answer.headers.get_list("set-cookie")
+
+
+# ------------------------------------------------------ without the database
+
+
+@pytest.mark.parametrize("away", ["page_sessions", "users"])
+def test_a_database_that_does_not_answer_is_a_page_with_503(anna, away):
+    """Signed in or not: nobody is told of an error of ours, and the browser may come again."""
+    with anna.office.store.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {away} RENAME TO away")
+    page = anna.get("/devices")
+    assert (503, "30") == (page.status, page.answer.headers["retry-after"])
+    assert "The database does not answer" in page.text
+
+
+def test_a_database_that_cannot_be_written_shows_pages_all_the_same(anna, clock, monkeypatch):
+    """When a session was used last is noted when that is possible."""
+    clock.now += timedelta(minutes=11)
+
+    def full(**_kwargs):
+        raise Unavailable("The disk is full.", 30)
+
+    monkeypatch.setattr(anna.office.store, "writing", full)
+    assert 200 == anna.get("/devices").status
 
 
 # ---------------------------------------------------------------- signing in
