@@ -155,10 +155,10 @@ def set_password(login: Login, config: Config, password_stdin: FromStdin = False
 @users.command("unlock")
 @clear
 def unlock(login: Login, config: Config) -> None:
-    """Open the sync lock of a user."""
+    """Open the sync lock of a user, and the pages where wrong passwords have slowed them down."""
     with opened(config) as office:
-        was_locked = office.accounts.unlock(identity_of(office, login), administrator())
-        out.print(f"Sync of {login} is unlocked." if was_locked else f"Sync of {login} was not locked; the cause is another.")
+        was_locked = office.accounts.unlock(identity_of(office, login), administrator(), pages=True)
+        out.print(f"{login} is unlocked." if was_locked else f"{login} was not locked; the cause is another.")
 
 
 @users.command("gate")

@@ -34,6 +34,7 @@ MAX_LOGIN, MAX_PASSWORD = 255, 1024  # characters
 MIN_CHOSEN = 8  # characters of a password that a user chooses on the page (NIST SP 800-63B 5.1.1.2)
 MAX_SESSIONS = 20  # of one user
 MAX_STRANGERS, PRUNE_EVERY = 10_000, 500  # logins that do not exist whose wrong passwords are kept; failures between two looks at that
+MAX_PLACES = 20  # from which wrong passwords for one login came at the page, the newest
 MEMO_SIZE = 10_000
 MAINTENANCE_KEY = "maintenance"
 MAX_MESSAGE, MIN_RETRY, MAX_RETRY = 500, 1, 86_400  # characters; seconds
@@ -128,18 +129,19 @@ class Accounts:
         with self._store.reading() as tx:
             maintenance = tx.setting(MAINTENANCE_KEY) if door is Door.SYNC else None
             account, attempts = tx.visitor(identity, door)
+            here = _here(tx, identity, door, origin)
         user = account[1] if account else None
         if maintenance:
             raise _maintenance(maintenance)
-        if lockout.is_closed(door, attempts, self._policy, now):
+        if lockout.is_closed(door, attempts, here, self._policy, now):
             raise SignInRefused
         if not self._is_right(user, login, password, verify, now) or (user and door is Door.SYNC and self.is_expired(user)):
             self._count(identity, door, origin, attempts, now)
             raise SignInRefused
         assert account is not None
-        if attempts.failures:
+        if attempts.failures or here.failures:
             with self._store.writing() as writing:
-                writing.clear_attempts(identity, door)
+                _forget(writing, identity, door, origin)
                 self._visits.came_in_within(writing, account[1], origin.client, origin.address)
         else:
             self._visits.came_in(account[1], origin.client, origin.address)
@@ -194,6 +196,9 @@ class Accounts:
             if lockout.has_expired(before, self._policy, now):
                 tx.clear_attempts(identity, door)
             attempts = tx.add_failure(identity, door, now, origin.address)
+            if door is Door.PAGE:
+                tx.add_failure(identity, door, now, origin.address, lockout.place_of(origin.address))
+                tx.prune_places(identity, door, MAX_PLACES)
             self._failures += 1
             if self._failures % PRUNE_EVERY == 0:
                 tx.prune_attempts(MAX_STRANGERS)
@@ -219,18 +224,20 @@ class Accounts:
         with self._store.reading() as tx:
             return lockout.is_locked(tx.attempts(identity, Door.SYNC), self._policy, self._clock())
 
-    def unlock(self, identity: Identity, by: str) -> bool:
-        """Open the sync lock; True if it was locked (rule 88, U42)."""
+    def unlock(self, identity: Identity, by: str, *, pages: bool = False) -> bool:
+        """Open the sync lock, and the pages' door with ``pages``, which is the administrator's; True if one was closed (rule 88, U42)."""
         with self._store.writing() as tx:
-            return self.unlock_within(tx, identity, by)
+            return self.unlock_within(tx, identity, by, pages=pages)
 
-    def unlock_within(self, tx: Transaction, identity: Identity, by: str) -> bool:
-        """``unlock`` within a transaction."""
-        was_locked = tx.clear_attempts(identity, Door.SYNC)
-        if was_locked:
-            self._audit(tx, identity, by, "unlocked")
-            logger.info("sync access unlocked: login=%s by=%s", printable(self.login_name(identity)), printable(by))
-        return was_locked
+    def unlock_within(self, tx: Transaction, identity: Identity, by: str, *, pages: bool = False) -> bool:
+        """``unlock`` within a transaction. A user who opened the pages' door, too, could guess the old password there for ever."""
+        doors = ["sync"] if tx.clear_attempts(identity, Door.SYNC) else []
+        if pages and tx.clear_places(identity, Door.PAGE) >= self._policy.lock_after:
+            doors.append("pages")
+        if doors:
+            self._audit(tx, identity, by, "unlocked", "" if doors == ["sync"] else " and ".join(doors))
+            logger.info("%s access unlocked: login=%s by=%s", " and ".join(doors), printable(self.login_name(identity)), printable(by))
+        return bool(doors)
 
     def save_user(self, user: User, password: str | None, by: str) -> None:
         """Create a user, or make one all that is given; a new password ends memo and page sessions. Raises BadRequest, NotFound."""
@@ -288,8 +295,9 @@ class Accounts:
         now, identity = self._clock(), session.identity
         with self._store.reading() as tx:
             account, attempts = tx.visitor(identity, Door.PAGE)
+            here = _here(tx, identity, Door.PAGE, origin)
         user = account[1] if account else None
-        if lockout.is_closed(Door.PAGE, attempts, self._policy, now):
+        if lockout.is_closed(Door.PAGE, attempts, here, self._policy, now):
             raise SignInRefused
         if user is None or not self._is_right(user, self.login_name(identity), old, None, now):
             self._count(identity, Door.PAGE, origin, attempts, now)
@@ -300,7 +308,7 @@ class Accounts:
             if current is None or current.password_changed != user.password_changed:
                 raise SignInRefused  # somebody else changed it meanwhile: the old one is no longer right
             tx.save_user(replace(current, password=stored, password_changed=now))
-            tx.clear_attempts(identity, Door.PAGE)
+            _forget(tx, identity, Door.PAGE, origin)
             tx.remove_page_sessions(identity, keep=session.token_digest)
             self._audit(tx, identity, self.on_the_page(session), "password changed")
 
@@ -410,6 +418,18 @@ class Accounts:
     def on_the_page(self, session: PageSession) -> str:
         """Who acts, for audit lines."""
         return f"page {self.login_name(session.identity)}"
+
+
+def _here(tx: Transaction, identity: Identity, door: Door, origin: Origin) -> Attempts:
+    """The attempts at the page's door that came from the same place."""
+    return tx.attempts(identity, door, lockout.place_of(origin.address)) if door is Door.PAGE else Attempts()
+
+
+def _forget(tx: Transaction, identity: Identity, door: Door, origin: Origin) -> None:
+    """A right password came: what came from elsewhere keeps those slowed down who tried there."""
+    tx.clear_attempts(identity, door)
+    if door is Door.PAGE:
+        tx.clear_attempts(identity, door, lockout.place_of(origin.address))
 
 
 def _offered_by(user: User) -> User:

@@ -249,8 +249,8 @@ class Administration:
         return before != after
 
     def unlock(self, who: Administrator, logins: Iterable[str]) -> int:
-        """Open the sync lock of these users; returns how many were locked (U42). Raises NotFound, BadRequest."""
-        return self._change(who, logins, lambda tx, user: self._accounts.unlock_within(tx, user.identity, who.by))
+        """Open sync and pages to these users again; returns how many were kept out (U42). Raises NotFound, BadRequest."""
+        return self._change(who, logins, lambda tx, user: self._accounts.unlock_within(tx, user.identity, who.by, pages=True))
 
     def end_sessions(self, who: Administrator, login: str) -> int:
         """End all page sessions of a user; returns how many there were. Raises NotFound."""

@@ -147,16 +147,24 @@ class Transaction(Lists, Protocol):
     def remove_user(self, identity: Identity) -> bool:
         """Remove the user with attempts, sessions, feeds, aliases, folder properties and devices; records stay. False if there was none."""
 
-    def attempts(self, identity: Identity, door: Door) -> Attempts: ...
+    def attempts(self, identity: Identity, door: Door, place: str = "") -> Attempts:
+        """Wrong passwords from anywhere, or those that were counted for a place."""
+
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]: ...
-    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
+    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str, place: str = "") -> Attempts:
         """Count one wrong password, atomically also against other processes, and return the new state."""
 
     def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
         """Set ``locked_at`` if it is not set; True for the one caller that set it."""
 
-    def clear_attempts(self, identity: Identity, door: Door) -> bool:
-        """Forget failures and lock; True if the door was locked."""
+    def clear_attempts(self, identity: Identity, door: Door, place: str = "") -> bool:
+        """Forget failures and lock, or the failures of a place; True if the door was locked."""
+
+    def clear_places(self, identity: Identity, door: Door) -> int:
+        """Forget the failures from anywhere and of all places; the most that one of these counts had."""
+
+    def prune_places(self, identity: Identity, door: Door, most: int) -> None:
+        """Keep the places from which failures came last only."""
 
     def page_session(self, token_digest: str) -> PageSession | None: ...
     def save_page_session(self, session: PageSession) -> None: ...

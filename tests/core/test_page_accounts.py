@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy
 
-from radicale_onoffice.core import accounts
+from radicale_onoffice.core import accounts, lockout
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.clients import browser_label
 from radicale_onoffice.core.drafts import ContactDraft
@@ -19,6 +19,7 @@ from tests.conftest import START
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0"
 HERE = Origin(address="192.0.2.7", face="page", device=FIREFOX)
+STRANGER = Origin(address="203.0.113.5", face="page", device=FIREFOX)
 PHONE = Origin(address="192.0.2.9", face=Face.EAS, device="APPL1")
 
 
@@ -200,6 +201,57 @@ def test_the_pages_limit_is_per_login(office):
         with pytest.raises(SignInRefused):
             office.accounts.sign_in("bert", "wrong", HERE, door=Door.PAGE)
     assert ANNA == office.accounts.sign_in("anna", "secret", HERE, door=Door.PAGE).identity
+
+
+def knock(office, times: int, origin: Origin, password: str = "wrong") -> None:
+    for _ in range(times):
+        with pytest.raises(SignInRefused):
+            office.accounts.sign_in("anna", password, origin, door=Door.PAGE)
+
+
+def test_a_stranger_keeps_nobody_out_of_the_pages(office):
+    """Who tries from elsewhere is slowed down there; the user comes in, and the stranger has to go on waiting."""
+    knock(office, 6, STRANGER)
+    assert open_session(office).identity == ANNA
+    knock(office, 1, STRANGER, "secret")
+
+
+def test_a_hundred_wrong_passwords_from_anywhere_slow_all_down(office, clock):
+    """Whoever has many addresses still cannot go on guessing; an administrator's unlocking opens sync and pages."""
+    for number in range(25):
+        knock(office, 4, Origin(address=f"198.51.100.{number}", face="page"))
+    knock(office, 1, HERE, "secret")
+    assert not office.accounts.unlock(ANNA, "page anna")
+    knock(office, 1, HERE, "secret")
+    assert office.accounts.unlock(ANNA, "cli root", pages=True)
+    assert ("unlocked", "cli root", "pages") == events(office)[0]
+    assert open_session(office).identity == ANNA
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", "?"),
+        ("unix\n" + "x" * 100, "unix?" + "x" * 59),
+    ],
+)
+def test_tries_are_counted_by_what_one_subscriber_has(address, place):
+    """An IPv6 subscriber has 2^64 addresses."""
+    assert place == lockout.place_of(address)
+
+
+def test_places_fill_no_table(office, clock):
+    """Of each login the newest twenty are kept."""
+    for number in range(25):
+        clock.now += timedelta(seconds=1)
+        knock(office, 1, Origin(address=f"198.51.100.{number}", face="page"))
+    with office.store.reading() as tx:
+        kept = [number for number in range(25) if tx.attempts(ANNA, Door.PAGE, f"198.51.100.{number}").failures]
+    assert list(range(5, 25)) == kept
 
 
 def test_logins_that_do_not_exist_leave_no_line_in_the_log(office):
