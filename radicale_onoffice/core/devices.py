@@ -106,25 +106,26 @@ class Devices:
             tx.remove_sync_states(identity, device_id)
             self._audit(tx, identity, device_id, "wiped" if success else "not wiped, is told again", f"device {device_id}")
 
-    # ------------------------------------------- what administrators do to them
+    # -------------------------- what administrators do to them, and with ``as_owner`` users to their own
 
-    def block(self, identity: Identity, device_id: str, by: str) -> Device:
-        """Keep a device out until it is unblocked; raises NotFound."""
-        return self._set(identity, device_id, by, "blocked", state=DeviceState.BLOCKED)
+    def block(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> Device:
+        """Keep a device out until it is unblocked; raises NotFound, and Refused as ``demand_own_order`` does."""
+        return self._set(identity, device_id, by, "blocked", as_owner, state=DeviceState.BLOCKED, ordered_by=by)
 
-    def unblock(self, identity: Identity, device_id: str, by: str) -> Device:
-        """Let a device in again, also one that was wiped or was to be; raises NotFound."""
-        return self._set(identity, device_id, by, "unblocked", state=DeviceState.ALLOWED)
+    def unblock(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> Device:
+        """Let a device in again, also one that was wiped or was to be; raises NotFound, and Refused as ``demand_own_order`` does."""
+        return self._set(identity, device_id, by, "unblocked", as_owner, state=DeviceState.ALLOWED, ordered_by="")
 
-    def request_wipe(self, identity: Identity, device_id: str, by: str, *, account_only: bool = True) -> Device:
+    def request_wipe(self, identity: Identity, device_id: str, by: str, *, account_only: bool = True, as_owner: bool = False) -> Device:
         """Have the account, or with ``account_only`` False the whole phone, erased at the device's next request.
 
-        Raises NotFound, and Refused for a whole phone unless the policy allows it.
+        Raises NotFound, and Refused for a whole phone unless the policy allows it, or as ``demand_own_order`` does.
         """
         if not account_only:
             self.demand_full_wipe()
         event = "wipe of the account requested" if account_only else "wipe of the whole phone requested"
-        return self._set(identity, device_id, by, event, state=DeviceState.WIPE_REQUESTED, wipe_account_only=account_only)
+        changes: dict[str, Any] = {"state": DeviceState.WIPE_REQUESTED, "wipe_account_only": account_only, "ordered_by": by}
+        return self._set(identity, device_id, by, event, as_owner, **changes)
 
     @property
     def may_be_erased(self) -> bool:
@@ -148,9 +149,15 @@ class Devices:
             self._audit(tx, identity, device_id, f"resync of {collection or 'everything'}", by)
             tx.next_change(identity.tenant, everybody=True)
 
-    def remove(self, identity: Identity, device_id: str, by: str) -> bool:
-        """Forget a device with all that is its own; one that comes again is new. False if there was none."""
+    def remove(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> bool:
+        """Forget a device with all that is its own; one that comes again is new, and let in. False if there was none.
+
+        Raises Refused as ``demand_own_order`` does.
+        """
         with self._store.writing() as tx:
+            known = tx.device(identity, device_id, lock=True)
+            if as_owner and known is not None:
+                demand_own_order(known, by)
             found = tx.remove_device(identity, device_id)
             if found:
                 tx.remove_visit(identity, Client(Face.EAS, device_id, ""))
@@ -217,9 +224,12 @@ class Devices:
                 kept.append(device)
         return kept
 
-    def _set(self, identity: Identity, device_id: str, by: str, event: str, **changes: Any) -> Device:
+    def _set(self, identity: Identity, device_id: str, by: str, event: str, as_owner: bool, **changes: Any) -> Device:
         with self._store.writing() as tx:
-            device = replace(self._get(tx, identity, device_id), **changes)
+            known = self._get(tx, identity, device_id)
+            if as_owner:
+                demand_own_order(known, by)
+            device = replace(known, **changes)
             tx.save_device(device)
             self._audit(tx, identity, device_id, event, by)
             tx.next_change(identity.tenant, everybody=True)
@@ -238,6 +248,17 @@ class Devices:
         line = AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=f"device {event}", detail=detail)
         tx.add_audit(line)
         logger.info("device %s: %s, login=%s tenant=%s by=%s", event, detail, identity.user, identity.tenant, by)
+
+
+def is_own_order(device: Device, by: str) -> bool:
+    """True if the device comes and goes as it likes, or if it was kept out or wiped ``by`` the same who wants to change that."""
+    return device.state is DeviceState.ALLOWED or device.ordered_by == by
+
+
+def demand_own_order(device: Device, by: str) -> None:
+    """Raise Refused if somebody else had the device kept out or wiped: who has a stolen phone has its owner's password, too."""
+    if not is_own_order(device, by):
+        raise Refused("An administrator has had this phone kept out or wiped; only an administrator can change that.")
 
 
 def wipes_account(device: Device) -> bool:

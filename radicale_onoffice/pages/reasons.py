@@ -31,6 +31,7 @@ SENTENCES: Sequence[tuple[str, str]] = (
     (r"This appointment lies outside the period that is synchronised to you; change it in onOffice\.", "reason_period"),
     (r"Contacts are taken off a device in onOffice, by clearing their Sync flag\.", "reason_flag"),
     (r"Phones are not erased here: activesync_full_wipe is off\. Have the account wiped instead\.", "reason_no_erase"),
+    (r"An administrator has had this phone kept out or wiped; only an administrator can change that\.", "reason_ordered"),
     (r"You take part in this appointment through a group; leave it in onOffice\.", "reason_group"),
 )
 PATTERNS = [(re.compile(pattern), key) for pattern, key in SENTENCES]

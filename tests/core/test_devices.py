@@ -150,6 +150,45 @@ def test_block_and_unblock_wake_who_waits_and_keep_the_state(office):
     assert ["device unblocked", "device blocked", "device added"] == events(office)
 
 
+BY_ADMINS = {
+    "block": lambda office: office.devices.block(ANNA, PHONE, "page boss"),
+    "wipe": lambda office: office.devices.request_wipe(ANNA, PHONE, "cli root"),
+}
+BY_OWNERS = ("block", "unblock", "remove", "request_wipe")
+
+
+@pytest.mark.parametrize("order", BY_ADMINS)
+@pytest.mark.parametrize("do", BY_OWNERS)
+def test_what_an_administrator_ordered_no_owner_undoes(office, order, do):
+    """Who has the stolen phone has the owner's password, too; an administrator can, whoever ordered it."""
+    seen(office)
+    BY_ADMINS[order](office)
+    ordered = office.devices.get(ANNA, PHONE)
+    with pytest.raises(Refused):
+        getattr(office.devices, do)(ANNA, PHONE, "page anna", as_owner=True)
+    assert ordered == office.devices.get(ANNA, PHONE)
+    assert DeviceState.ALLOWED == office.devices.unblock(ANNA, PHONE, "page other").state
+
+
+def test_a_wipe_that_was_done_lets_the_phone_in_again_for_administrators_only(office):
+    """Otherwise it would come again with the password that is on it."""
+    seen(office)
+    office.devices.request_wipe(ANNA, PHONE, "page boss")
+    office.devices.wipe_sent(ANNA, PHONE)
+    office.devices.wiped(ANNA, PHONE)
+    with pytest.raises(Refused):
+        office.devices.remove(ANNA, PHONE, "page anna", as_owner=True)
+    assert office.devices.remove(ANNA, PHONE, "page boss")
+
+
+@pytest.mark.parametrize("do", BY_OWNERS)
+def test_what_owners_ordered_they_change(office, do):
+    """A phone that was found again needs no administrator."""
+    seen(office)
+    office.devices.request_wipe(ANNA, PHONE, "page anna", as_owner=True)
+    assert getattr(office.devices, do)(ANNA, PHONE, "page anna", as_owner=True)
+
+
 def test_a_wipe_is_requested_sent_and_done(office):
     """Then the device stays out until it is let in again, with nothing left (R663, R66601)."""
     seen(office)

@@ -30,6 +30,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "reason_period": "Dieser Termin liegt außerhalb des Zeitraums, der synchronisiert wird. Ändern Sie ihn in onOffice.",
         "reason_flag": "Kontakte nehmen Sie in onOffice vom Gerät, indem Sie dort ihre Markierung „Sync“ entfernen.",
         "reason_group": "Sie nehmen über eine Gruppe an diesem Termin teil. Sagen Sie in onOffice ab.",
+        "reason_ordered": "Ein Administrator hat dieses Gerät gesperrt oder löschen lassen. Nur ein Administrator kann das ändern.",
         "reason_no_erase": "Ganze Geräte werden hier nicht gelöscht. Löschen Sie stattdessen die onOffice-Daten.",
     },
     "en": {
@@ -59,6 +60,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "reason_period": "This appointment lies outside the period that is synchronised. Change it in onOffice.",
         "reason_flag": "You take contacts off the device in onOffice, by clearing their mark “Sync”.",
         "reason_group": "You take part in this appointment through a group. Decline it in onOffice.",
+        "reason_ordered": "An administrator has blocked this device or had it wiped. Only an administrator can change that.",
         "reason_no_erase": "Whole devices are not erased here. Wipe the onOffice data instead.",
     },
     "it": {
@@ -88,6 +90,7 @@ TEXTS: dict[str, dict[str, str | tuple[str, str]]] = {
         "reason_period": "Questo appuntamento è fuori dal periodo sincronizzato. Lo modifichi in onOffice.",
         "reason_flag": "I contatti si tolgono dal dispositivo in onOffice, togliendo il loro contrassegno «Sync».",
         "reason_group": "Partecipa a questo appuntamento tramite un gruppo. Lo disdica in onOffice.",
+        "reason_ordered": "Un amministratore ha bloccato questo dispositivo o lo fa cancellare. Solo un amministratore può cambiarlo.",
         "reason_no_erase": "Qui non si cancellano interi dispositivi. Cancelli invece i dati di onOffice.",
     },
 }
