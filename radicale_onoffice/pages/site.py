@@ -155,7 +155,8 @@ class Site:
     def _file(self, request: Request) -> Answer:
         name = request.path.removeprefix("/static/")
         if name not in self._static or request.method != "GET":
-            return Visit(self, request).message("not_found", HTTPStatus.NOT_FOUND)
+            # No page: what is below this path caches may take for a file, whoever is signed in.
+            return Answer(status=HTTPStatus.NOT_FOUND, body=b"There is no such file.\n", type="text/plain; charset=utf-8", headers=HEADERS)
         content, digest, type = self._static[name]
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{digest}"', "X-Content-Type-Options": "nosniff"}
         if request.if_none_match == headers["ETag"]:

@@ -12,6 +12,7 @@ from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.pages import language
 from radicale_onoffice.pages.routes import ROUTES
+from radicale_onoffice.pages.site import HEADERS
 from tests.pages.visitor import Visitor
 
 ANNA = Identity("t", "anna")
@@ -217,6 +218,14 @@ def test_style_and_script_are_kept_by_the_browser_until_they_change(visitor):
     assert (200, "text/css; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
     assert "immutable" in answer.headers["cache-control"]
     assert 304 == visitor.http.get(style, headers={"If-None-Match": answer.headers["etag"]}).status_code
+
+
+@pytest.mark.parametrize("name", ["account.css", "style.css/x", "x" * 3000])
+def test_a_file_that_there_is_not_is_no_page(anna, name):
+    """Cache deception: a cache that keeps all below this path must not get what is a signed-in user's."""
+    answer = anna.http.get(f"/.web/static/{name}")
+    assert (404, "There is no such file.\n") == (answer.status_code, answer.text)
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
 
 def test_a_form_has_a_size_and_a_type(visitor):
