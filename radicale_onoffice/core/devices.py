@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from radicale_onoffice.core.clients import Client
-from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices
+from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices, Unconfirmed
 from radicale_onoffice.core.model import AuditLine, Device, DeviceState, Face, Failure, Identity
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
@@ -116,16 +116,22 @@ class Devices:
         """Let a device in again, also one that was wiped or was to be; raises NotFound, and Refused as ``demand_own_order`` does."""
         return self._set(identity, device_id, by, "unblocked", as_owner, state=DeviceState.ALLOWED, ordered_by="")
 
-    def request_wipe(self, identity: Identity, device_id: str, by: str, *, account_only: bool = True, as_owner: bool = False) -> Device:
-        """Have the account, or with ``account_only`` False the whole phone, erased at the device's next request.
+    def request_wipe(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> Device:
+        """Have the account erased at the device's next request; raises NotFound, and Refused as ``demand_own_order`` does."""
+        changes: dict[str, Any] = {"state": DeviceState.WIPE_REQUESTED, "wipe_account_only": True, "ordered_by": by}
+        return self._set(identity, device_id, by, "wipe of the account requested", as_owner, **changes)
 
-        Raises NotFound, and Refused for a whole phone unless the policy allows it, or as ``demand_own_order`` does.
+    def request_full_wipe(self, identity: Identity, device_id: str, by: str, confirmation: str, *, as_owner: bool = False) -> Device:
+        """Have the whole phone erased at its next request, if somebody typed what ``erase_word`` gives, or its id.
+
+        Raises NotFound, Unconfirmed, and Refused unless the policy allows it, or as ``demand_own_order`` does.
         """
-        if not account_only:
-            self.demand_full_wipe()
-        event = "wipe of the account requested" if account_only else "wipe of the whole phone requested"
-        changes: dict[str, Any] = {"state": DeviceState.WIPE_REQUESTED, "wipe_account_only": account_only, "ordered_by": by}
-        return self._set(identity, device_id, by, event, as_owner, **changes)
+        self.demand_full_wipe()
+        device = self.get(identity, device_id)
+        if not _confirms(device, confirmation):
+            raise Unconfirmed(f"This erases all that is on the phone. Type {erase_word(device)!r} to confirm.")
+        changes: dict[str, Any] = {"state": DeviceState.WIPE_REQUESTED, "wipe_account_only": False, "ordered_by": by}
+        return self._set(identity, device_id, by, "wipe of the whole phone requested", as_owner, **changes)
 
     @property
     def may_be_erased(self) -> bool:
@@ -170,8 +176,6 @@ class Devices:
 
         Raises NotFound, BadRequest without the confirmation, and Refused where whole phones are not erased.
         """
-        if action is DeviceAction.WIPE_PHONE and confirmation.strip() != device_id:
-            raise BadRequest(f"This erases all that is on the phone. Type its id, {device_id}, to confirm.")
         if action is DeviceAction.REMOVE and not self.remove(identity, device_id, by):
             self._demand(None, identity, device_id)
         elif action is DeviceAction.BLOCK:
@@ -180,8 +184,10 @@ class Devices:
             self.unblock(identity, device_id, by)
         elif action is DeviceAction.RESYNC:
             self.resync(identity, device_id, by)
-        elif action in (DeviceAction.WIPE_ACCOUNT, DeviceAction.WIPE_PHONE):
-            self.request_wipe(identity, device_id, by, account_only=action is DeviceAction.WIPE_ACCOUNT)
+        elif action is DeviceAction.WIPE_ACCOUNT:
+            self.request_wipe(identity, device_id, by)
+        elif action is DeviceAction.WIPE_PHONE:
+            self.request_full_wipe(identity, device_id, by, confirmation)
 
     # -------------------------------------------------------------- looking
 
@@ -266,10 +272,13 @@ def wipes_account(device: Device) -> bool:
     return device.version == ACCOUNT_WIPE_SINCE
 
 
-def confirms(device: Device, typed: str) -> bool:
-    """True if somebody typed the device's id or its model: the word for erasing it, so that it is the right one."""
-    words = {device.id, dict(device.information).get("Model", "")} - {""}
-    return typed.strip().casefold() in {word.strip().casefold() for word in words}
+def erase_word(device: Device) -> str:
+    """What is to be typed to have a whole phone erased, so that it is the right one: its model, or its id if it names none."""
+    return dict(device.information).get("Model", "").strip() or device.id
+
+
+def _confirms(device: Device, typed: str) -> bool:
+    return typed.strip().casefold() in {word.casefold() for word in (erase_word(device), device.id.strip()) if word}
 
 
 def _clipped(text: str) -> str:

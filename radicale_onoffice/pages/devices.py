@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radicale_onoffice.core import clients
-from radicale_onoffice.core.devices import confirms, is_own_order, wipes_account
-from radicale_onoffice.core.errors import BadRequest, NotFound
+from radicale_onoffice.core.devices import erase_word, is_own_order, wipes_account
+from radicale_onoffice.core.errors import BadRequest, NotFound, Unconfirmed
 from radicale_onoffice.core.folders import offered_kinds, reader
 from radicale_onoffice.core.model import Device, Face, Failure, Identity, Kind
 from radicale_onoffice.core.visits import has_old_password
@@ -153,8 +153,7 @@ def ask_about(visit: Visit, phone: Phone, action: str, *, failed: bool = False) 
         choices = {"name": "folder", "label": text("resync_what"), "options": [("", text("everything")), *kinds]}
     elif action == "erase":
         visit.office.devices.demand_full_wipe()
-        word = phone.says("Model") or phone.device.id
-        typed = {"label": text("erase_type", word=word), "failed": text("erase_mistyped") if failed else ""}
+        typed = {"label": text("erase_type", word=erase_word(phone.device)), "failed": text("erase_mistyped") if failed else ""}
     return visit.ask(
         text(f"device_{action}_name", name=phone.name),
         [text(key) for key in keys],
@@ -168,9 +167,10 @@ def ask_about(visit: Visit, phone: Phone, action: str, *, failed: bool = False) 
 
 def act_on(visit: Visit, phone: Phone, action: str) -> Answer:
     """The action; a whole phone is only erased if its model or id was typed."""
-    if action == "erase" and not confirms(phone.device, visit.form.one("typed")):
+    try:
+        _action(visit, action)(visit, phone)
+    except Unconfirmed:
         return ask_about(visit, phone, action, failed=True)
-    _action(visit, action)(visit, phone)
     gone = action == "remove"
     return visit.go(phone.list if gone else phone.path, f"device_done_{action}", name=phone.name)
 
@@ -203,7 +203,8 @@ def _wipe(visit: Visit, phone: Phone) -> None:
 
 
 def _erase(visit: Visit, phone: Phone) -> None:
-    visit.office.devices.request_wipe(phone.device.identity, phone.device.id, visit.by, account_only=False, as_owner=phone.as_owner)
+    typed = visit.form.one("typed")
+    visit.office.devices.request_full_wipe(phone.device.identity, phone.device.id, visit.by, typed, as_owner=phone.as_owner)
 
 
 ACTIONS: Mapping[str, Callable[[Visit, Phone], None]] = {

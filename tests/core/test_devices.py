@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from radicale_onoffice.core import devices
-from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices
+from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices, Unconfirmed
 from radicale_onoffice.core.model import DeviceState, Failure, Identity
 from radicale_onoffice.core.policy import Policy
 
@@ -232,33 +232,39 @@ def test_a_whole_phone_is_erased_only_where_the_policy_allows_it(make_office):
     office = make_office()
     seen(office)
     with pytest.raises(Refused, match="activesync_full_wipe"):
-        office.devices.request_wipe(ANNA, PHONE, "admin", account_only=False)
+        office.devices.request_full_wipe(ANNA, PHONE, "admin", PHONE)
     assert DeviceState.ALLOWED == office.devices.get(ANNA, PHONE).state
     with pytest.raises(Refused, match="activesync_full_wipe"):
         office.devices.demand_full_wipe()
     allowed = make_office(Policy(full_wipe=True))
     assert (False, True) == (office.devices.may_be_erased, allowed.devices.may_be_erased)
-    assert not allowed.devices.request_wipe(ANNA, PHONE, "admin", account_only=False).wipe_account_only
+    assert not allowed.devices.request_full_wipe(ANNA, PHONE, "admin", PHONE).wipe_account_only
 
 
 @pytest.mark.parametrize(
-    ("typed", "is_right"),
+    ("typed", "model", "is_right"),
     [
-        (PHONE, True),
-        (f" {PHONE.lower()} ", True),
-        ("iPhone15,2", True),
-        ("iphone15,2", True),
-        ("iPhone15", False),
-        ("", False),
-        (" ", False),
+        (PHONE, "iPhone15,2", True),
+        (f" {PHONE.lower()} ", "", True),
+        ("iPhone15,2", "iPhone15,2", True),
+        ("iphone15,2", " iPhone15,2 ", True),
+        ("iPhone15", "iPhone15,2", False),
+        ("", "iPhone15,2", False),
+        ("", "  ", False),
+        (" ", "", False),
     ],
 )
-def test_a_phone_is_confirmed_by_its_id_or_its_model(office, typed, is_right):
-    """Whatever the case; never by nothing, also if it tells no model."""
-    device = seen(office)
-    named = office.devices.update(ANNA, PHONE, information=(("Model", "iPhone15,2"),))
-    assert is_right is devices.confirms(named, typed)
-    assert (typed.strip().lower() == PHONE.lower()) is devices.confirms(device, typed)
+def test_a_whole_phone_is_erased_when_its_id_or_its_model_was_typed(make_office, typed, model, is_right):
+    """Whatever the case; never by nothing, also if it tells no model or a blank one."""
+    office = make_office(Policy(full_wipe=True))
+    seen(office)
+    office.devices.update(ANNA, PHONE, information=(("Model", model),))
+    if is_right:
+        assert not office.devices.request_full_wipe(ANNA, PHONE, "admin", typed).wipe_account_only
+        return
+    with pytest.raises(Unconfirmed, match="to confirm"):
+        office.devices.request_full_wipe(ANNA, PHONE, "admin", typed)
+    assert DeviceState.ALLOWED == office.devices.get(ANNA, PHONE).state
 
 
 @pytest.mark.parametrize(("version", "can"), [("16.1", True), ("16.0", False), ("14.1", False), ("", False)])
