@@ -225,6 +225,7 @@ class Devices:
         for device in tx.devices(identity.tenant, identity.user):
             if device.state is DeviceState.ALLOWED and now - device.last_seen > timedelta(days=self._policy.feed_days):
                 tx.remove_device(identity, device.id)
+                tx.remove_visit(identity, Client(Face.EAS, device.id, ""))
                 self._audit(tx, identity, device.id, f"removed, not seen since {device.last_seen:%Y-%m-%d}", "the next new device")
             else:
                 kept.append(device)
