@@ -129,7 +129,7 @@ def details_of(visit: Visit, phone: Phone) -> Answer:
         "device.html",
         phone=phone,
         pending={kind: count for kind, count in visit.site.setup.pending(phone.device).items() if kind in offered},
-        titles=visit.office.records.titles(phone.device.identity, [one.item for one in phone.failures]),
+        titles=visit.office.records.titles(visit.identity, [one.item for one in phone.failures]),
         may_be_erased=visit.office.devices.may_be_erased,
         may_be_changed=not phone.as_owner or is_own_order(phone.device, visit.by),
     )
