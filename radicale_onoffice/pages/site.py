@@ -306,8 +306,11 @@ class Visit:
     def _notice(self) -> object:
         if self.session is None or not self.session.notice:
             return ""
-        said = json.loads(self.office.accounts.take_notice(self.session))
-        return self.text(said.pop("key"), **said)
+        try:
+            said = json.loads(self.office.accounts.take_notice(self.session))
+            return self.text(said.pop("key"), **said)
+        except (ValueError, TypeError, AttributeError, LookupError):
+            return ""  # left by another version, before an upgrade or by a server that is still to be restarted
 
 
 def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:

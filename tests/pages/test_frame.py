@@ -29,6 +29,15 @@ def set_cookies(page) -> list[str]:
     return page.answer.headers.get_list("set-cookie")
 
 
+@pytest.mark.parametrize("left", ["unlocked", "{}", "[]", '{"key": "nowhere"}', '{"key": "unlocked", "key2": 1}'])
+def test_a_notice_of_another_version_spoils_no_page(anna, left):
+    """What it said is lost; that it was said is enough for one page."""
+    with anna.office.store.writing() as tx:
+        (session,) = tx.page_sessions(ANNA)
+        tx.change_page_session(session.token_digest, notice=left)
+    assert (200, 200) == (anna.get().status, anna.get().status)
+
+
 # ------------------------------------------------------ without the database
 
 
