@@ -21,7 +21,7 @@ from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Iden
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.core.rights import Gate
-from radicale_onoffice.core.settings import Settings, demand_kind, with_gate
+from radicale_onoffice.core.settings import Settings, demand_kind
 
 PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGES = 50, 100, 100_000
 MAX_BULK = 500  # users of one action
@@ -216,13 +216,9 @@ class Administration:
         return bool(self._change(who, [login], change))
 
     def _set_gate(self, tx: Transaction, who: Administrator, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool) -> bool:
-        user = _demand_user(tx, who, identity.user, lock=True)
         if gate is Gate.USER_STATE and not is_open and identity == who.user:
             raise Refused("You cannot deactivate yourself.")
-        if with_gate(user, gate, kind, is_open) == user:
-            return False
-        self._settings.set_gate_within(tx, identity, gate, kind, is_open, who.by)
-        return True
+        return self._settings.set_gate_within(tx, identity, gate, kind, is_open, who.by)
 
     @staticmethod
     def _demand_stays(who: Administrator, user: User, *, is_admin: bool) -> None:

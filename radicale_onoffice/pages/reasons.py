@@ -39,10 +39,13 @@ PATTERNS = [(re.compile(pattern), key) for pattern, key in SENTENCES]
 
 def spoken(sentence: str, speak: Callable[..., str], day: Callable[[str], str]) -> str:
     """The sentence again; ``speak`` gives a text by its key, ``day`` writes an ISO 8601 date. As it is if a part of it is unknown."""
-    whole = _again(sentence, speak, day)
-    if whole is not None:
-        return whole
-    parts = [_again(part, speak, day) for part in sentence.split("; ", 1)]
+    try:
+        whole = _again(sentence, speak, day)
+        if whole is not None:
+            return whole
+        parts = [_again(part, speak, day) for part in sentence.split("; ", 1)]
+    except ValueError:  # what looks like a day is none: others may have said it
+        return sentence
     return " ".join(part for part in parts if part) if None not in parts else sentence
 
 

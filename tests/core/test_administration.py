@@ -330,7 +330,7 @@ def test_what_is_done_to_a_device_is_logged_with_who_did_it(office, boss):
             office.administration.act_on_device(boss, "anna", "APPL1", action, "APPL1")
 
 
-@pytest.mark.parametrize("typed", ["", "appl1", "yes"])
+@pytest.mark.parametrize("typed", ["", "appl2", "yes"])
 def test_a_whole_phone_is_erased_only_if_its_id_was_typed(office, boss, typed):
     """Nothing is done without."""
     office.devices.seen(ANNA, "APPL1")
