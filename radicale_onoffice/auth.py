@@ -41,7 +41,11 @@ class Auth(radicale_auth.BaseAuth):
         # Sanitised as the host does it afterwards: a cookie must not open a DAV path by way of "/.web/../".
         if not (sanitize_path(environ.get("PATH_INFO", "")) + "/").startswith("/.web/"):
             return ()
-        session = self._accounts.page_session(read_cookies(environ.get("HTTP_COOKIE", "")).get(SESSION_COOKIE, ""))
+        try:
+            session = self._accounts.page_session(read_cookies(environ.get("HTTP_COOKIE", "")).get(SESSION_COOKIE, ""))
+        except Unavailable as error:
+            logger.warning("a page's visitor is not known: %s", error)  # the page itself asks again, and answers 503 in its own words
+            return ()
         return (self._accounts.login_name(session.identity), self._session_word) if session else ()
 
     def _login_ext(self, login, password, context):

@@ -182,7 +182,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     _option("storage", "tasks_direction", one_of(Direction), "both", "Tasks: both ways, or only to the device", "both/to_device"),
     _option("storage", "feed_days", number(1, 3650), "90", "Days after which a client that did not sync starts from scratch", "days"),
-    _option("storage", "history_days", number(1, 36500), "365", "Days that old versions of a record are kept for undo", "days"),
+    _option(
+        "storage",
+        "history_days",
+        number(1, 36500),
+        "365",
+        "Days that old versions of a record are kept for undo, and lines of the audit log",
+        "days",
+    ),
     _option(
         "auth",
         "password_backend",

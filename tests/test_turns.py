@@ -8,12 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from radicale_onoffice import turns
+from radicale_onoffice import turns, wiring
 from radicale_onoffice.storage import Storage
 from radicale_onoffice.turns import Turns
 from radicale_onoffice.workers import Pool
 
 PATIENCE = 20  # seconds; nothing here takes any time
+
+
+@pytest.fixture
+def hasher(monkeypatch):
+    """The server's hasher, cheap, with none of its places free until they are given back."""
+    made = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1)
+    places = threading.Semaphore(0)
+    monkeypatch.setattr(made, "_places", places)
+    return made, places
 
 
 @pytest.fixture
@@ -175,3 +184,21 @@ def test_who_waits_for_a_writer_lets_others_compute(make, server):
     one_turn.run(lambda: course.note("somebody reads"))
     course.wait_for("first is done")
     course.wait_for("second is done")
+
+
+@pytest.mark.parametrize("what", ["hash", "verify"])
+def test_who_waits_for_a_place_to_hash_keeps_no_turn(make, hasher, what):
+    """Wrong passwords fill the places; whoever needs none is served meanwhile."""
+    (one_hasher, places), one_turn, course = hasher, make(), Course()
+    stored = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__parallelism=1).hash("secret")
+
+    def hashing() -> None:
+        one_hasher.hash("secret") if what == "hash" else one_hasher.verify("secret", stored)
+        course.note("hashed")
+
+    one_turn.run(hashing)
+    one_turn.run(lambda: course.note("served"))
+    course.wait_for("served")
+    places.release()
+    course.wait_for("hashed")
+    assert ["served", "hashed"] == course.happened

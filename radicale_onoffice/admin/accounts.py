@@ -93,11 +93,8 @@ def set_user(
     """Change a user's groups, language, rights or admin mark."""
     with opened(config) as office:
         identity = identity_of(office, login)
-        with office.store.reading() as tx:
-            user = tx.user(identity)
-        assert user is not None
-        user = _with_settings(user, groups, language, words)
-        office.accounts.save_user(user if admin is None else replace(user, admin=admin), None, administrator())
+        marks = {} if admin is None else {"admin": admin}
+        office.accounts.change_user(identity, administrator(), lambda user: replace(_with_settings(user, groups, language, words), **marks))
         out.print(f"Changed {login}.")
 
 
@@ -150,24 +147,18 @@ def set_password(login: Login, config: Config, password_stdin: FromStdin = False
     """Set a user's password; the lock stays, so correct the devices first and then unlock."""
     with opened(config) as office:
         identity = identity_of(office, login)
-        with office.store.reading() as tx:
-            user = tx.user(identity)
-        assert user is not None
-        office.accounts.save_user(user, new_password(password_stdin), administrator())
-        out.print(f"The password of {login} is changed." + (" Sync is still locked: `user unlock`." if _locked(office, user) else ""))
-
-
-def _locked(office: Office, user: User) -> bool:
-    return office.accounts.is_locked(user.identity)
+        office.accounts.change_user(identity, administrator(), password=new_password(password_stdin))
+        locked = office.accounts.is_locked(identity)
+        out.print(f"The password of {login} is changed." + (" Sync is still locked: `user unlock`." if locked else ""))
 
 
 @users.command("unlock")
 @clear
 def unlock(login: Login, config: Config) -> None:
-    """Open the sync lock of a user."""
+    """Open the sync lock of a user, and the pages where wrong passwords have slowed them down."""
     with opened(config) as office:
-        was_locked = office.accounts.unlock(identity_of(office, login), administrator())
-        out.print(f"Sync of {login} is unlocked." if was_locked else f"Sync of {login} was not locked; the cause is another.")
+        was_locked = office.accounts.unlock(identity_of(office, login), administrator(), pages=True)
+        out.print(f"{login} is unlocked." if was_locked else f"{login} was not locked; the cause is another.")
 
 
 @users.command("gate")

@@ -21,6 +21,7 @@ from radicale_onoffice.admin.console import (
     print_json,
     show,
 )
+from radicale_onoffice.core.devices import erase_word
 from radicale_onoffice.core.model import Device, Failure
 from radicale_onoffice.core.office import Office
 
@@ -154,10 +155,15 @@ def wipe(
     with opened(config) as office:
         identity = identity_of(office, login)
         device = office.devices.get(identity, device_id)
-        what = "ERASE THE WHOLE PHONE" if whole else "Take the account off the phone"
-        if not yes:
-            typer.confirm(f"{what} {device_id} ({_row(office, device, ())['model'] or device.type}) of {login}?", abort=True)
-        office.devices.request_wipe(identity, device_id, administrator(), account_only=not whole)
+        name = f"{device_id} ({_row(office, device, ())['model'] or device.type}) of {login}"
+        if whole:
+            # Who says --yes has typed the id in the command itself.
+            typed = device_id if yes else typer.prompt(f"This ERASES THE WHOLE PHONE {name}. Type {erase_word(device)!r} to confirm")
+            office.devices.request_full_wipe(identity, device_id, administrator(), typed)
+        else:
+            if not yes:
+                typer.confirm(f"Take the account off the phone {name}?", abort=True)
+            office.devices.request_wipe(identity, device_id, administrator())
         out.print(f"{device_id} of {login} is told at its next contact; `device show` tells when it was done.", markup=False)
         if not whole and device.version and device.version != "16.1":
             out.print(

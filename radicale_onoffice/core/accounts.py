@@ -16,12 +16,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from radicale_onoffice.core import lockout
 from radicale_onoffice.core.audit import difference, printable
 from radicale_onoffice.core.clients import Client, browser_label, client_of
-from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused
+from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused, Unavailable
 from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, PageSession, User
 from radicale_onoffice.core.policy import Policy
@@ -34,6 +34,7 @@ MAX_LOGIN, MAX_PASSWORD = 255, 1024  # characters
 MIN_CHOSEN = 8  # characters of a password that a user chooses on the page (NIST SP 800-63B 5.1.1.2)
 MAX_SESSIONS = 20  # of one user
 MAX_STRANGERS, PRUNE_EVERY = 10_000, 500  # logins that do not exist whose wrong passwords are kept; failures between two looks at that
+MAX_PLACES = 20  # from which wrong passwords for one login came at the page, the newest
 MEMO_SIZE = 10_000
 MAINTENANCE_KEY = "maintenance"
 MAX_MESSAGE, MIN_RETRY, MAX_RETRY = 500, 1, 86_400  # characters; seconds
@@ -128,18 +129,19 @@ class Accounts:
         with self._store.reading() as tx:
             maintenance = tx.setting(MAINTENANCE_KEY) if door is Door.SYNC else None
             account, attempts = tx.visitor(identity, door)
+            here = _here(tx, identity, door, origin)
         user = account[1] if account else None
         if maintenance:
             raise _maintenance(maintenance)
-        if lockout.is_closed(door, attempts, self._policy, now):
+        if lockout.is_closed(door, attempts, here, self._policy, now):
             raise SignInRefused
         if not self._is_right(user, login, password, verify, now) or (user and door is Door.SYNC and self.is_expired(user)):
             self._count(identity, door, origin, attempts, now)
             raise SignInRefused
         assert account is not None
-        if attempts.failures:
+        if attempts.failures or here.failures:
             with self._store.writing() as writing:
-                writing.clear_attempts(identity, door)
+                _forget(writing, identity, door, origin)
                 self._visits.came_in_within(writing, account[1], origin.client, origin.address)
         else:
             self._visits.came_in(account[1], origin.client, origin.address)
@@ -185,7 +187,7 @@ class Accounts:
     def _rehash(self, user: User, password: str) -> None:
         stored = self._hasher.hash(password)
         with self._store.writing() as tx:
-            now = tx.user(user.identity)
+            now = tx.user(user.identity, lock=True)
             if now is not None and now.password == user.password:
                 tx.save_user(replace(now, password=stored))
 
@@ -194,6 +196,9 @@ class Accounts:
             if lockout.has_expired(before, self._policy, now):
                 tx.clear_attempts(identity, door)
             attempts = tx.add_failure(identity, door, now, origin.address)
+            if door is Door.PAGE:
+                tx.add_failure(identity, door, now, origin.address, lockout.place_of(origin.address))
+                tx.prune_places(identity, door, MAX_PLACES)
             self._failures += 1
             if self._failures % PRUNE_EVERY == 0:
                 tx.prune_attempts(MAX_STRANGERS)
@@ -201,11 +206,10 @@ class Accounts:
             crossed = lockout.crosses(door, attempts, self._policy) and tx.lock(identity, door, now)
             if crossed:
                 detail = f"after {attempts.failures} wrong passwords, last from {origin.address} {origin.device}"
-                tx.add_audit(
-                    AuditLine(
-                        at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=printable(detail)
-                    )
+                line = AuditLine(
+                    at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=printable(detail)
                 )
+                tx.add_audit(line, of_users=True)
         if crossed:
             logger.warning(
                 "sync access locked: login=%s address=%s face=%s device=%s failures=%d (unlock: page, or `radicale-onoffice user unlock`)",
@@ -220,30 +224,49 @@ class Accounts:
         with self._store.reading() as tx:
             return lockout.is_locked(tx.attempts(identity, Door.SYNC), self._policy, self._clock())
 
-    def unlock(self, identity: Identity, by: str) -> bool:
-        """Open the sync lock; True if it was locked (rule 88, U42)."""
+    def unlock(self, identity: Identity, by: str, *, pages: bool = False) -> bool:
+        """Open the sync lock, and the pages' door with ``pages``, which is the administrator's; True if one was closed (rule 88, U42)."""
         with self._store.writing() as tx:
-            return self.unlock_within(tx, identity, by)
+            return self.unlock_within(tx, identity, by, pages=pages)
 
-    def unlock_within(self, tx: Transaction, identity: Identity, by: str) -> bool:
-        """``unlock`` within a transaction."""
-        was_locked = tx.clear_attempts(identity, Door.SYNC)
-        if was_locked:
-            self._audit(tx, identity, by, "unlocked")
-            logger.info("sync access unlocked: login=%s by=%s", printable(self.login_name(identity)), printable(by))
-        return was_locked
+    def unlock_within(self, tx: Transaction, identity: Identity, by: str, *, pages: bool = False) -> bool:
+        """``unlock`` within a transaction. A user who opened the pages' door, too, could guess the old password there for ever."""
+        doors = ["sync"] if tx.clear_attempts(identity, Door.SYNC) else []
+        if pages and tx.clear_places(identity, Door.PAGE) >= self._policy.lock_after:
+            doors.append("pages")
+        if doors:
+            self._audit(tx, identity, by, "unlocked", "" if doors == ["sync"] else " and ".join(doors))
+            logger.info("%s access unlocked: login=%s by=%s", " and ".join(doors), printable(self.login_name(identity)), printable(by))
+        return bool(doors)
 
     def save_user(self, user: User, password: str | None, by: str) -> None:
-        """Create or change a user; a new password ends memo and page sessions. Raises BadRequest, NotFound."""
-        if password is not None:
-            _demand_password(password)
-            user = replace(user, password=self._hasher.hash(password), password_changed=self._clock())
+        """Create a user, or make one all that is given; a new password ends memo and page sessions. Raises BadRequest, NotFound."""
         if not self._is_sane(user.identity.user, MAX_LOGIN) or set(user.identity.user) & set("/\\:,'\"*?"):
             raise BadRequest("A user name has 1 to 255 printable characters without / \\ : , ' \" * ?")
+        self._save(user.identity, lambda _known: user, password, by)
+
+    def change_user(
+        self, identity: Identity, by: str, change: Callable[[User], User] = lambda user: user, password: str | None = None
+    ) -> None:
+        """Change a user as the user is now, and the password if one is given. Raises BadRequest, NotFound."""
+
+        def changed(known: User | None) -> User:
+            if known is None:
+                raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
+            return change(known)
+
+        self._save(identity, changed, password, by)
+
+    def _save(self, identity: Identity, change: Callable[[User | None], User], password: str | None, by: str) -> None:
+        fresh: dict[str, Any] = {}
+        if password is not None:
+            _demand_password(password)
+            fresh = {"password": self._hasher.hash(password), "password_changed": self._clock()}
         with self._store.writing() as tx:
-            if tx.tenant(user.identity.tenant) is None:
-                raise NotFound(f"There is no tenant {user.identity.tenant!r}; make it with `tenant add`.")
-            known = tx.user(user.identity)
+            if tx.tenant(identity.tenant) is None:
+                raise NotFound(f"There is no tenant {identity.tenant!r}; make it with `tenant add`.")
+            known = tx.user(identity, lock=True)
+            user = replace(change(known), **fresh)
             if known is not None and _offered_by(known) != _offered_by(user):
                 tx.next_change(user.identity.tenant, everybody=True)
             if password is not None:
@@ -272,25 +295,27 @@ class Accounts:
         now, identity = self._clock(), session.identity
         with self._store.reading() as tx:
             account, attempts = tx.visitor(identity, Door.PAGE)
+            here = _here(tx, identity, Door.PAGE, origin)
         user = account[1] if account else None
-        if lockout.is_closed(Door.PAGE, attempts, self._policy, now):
+        if lockout.is_closed(Door.PAGE, attempts, here, self._policy, now):
             raise SignInRefused
         if user is None or not self._is_right(user, self.login_name(identity), old, None, now):
             self._count(identity, Door.PAGE, origin, attempts, now)
             raise SignInRefused
         stored = self._hasher.hash(new)
         with self._store.writing() as tx:
-            current = tx.user(identity)
+            current = tx.user(identity, lock=True)
             if current is None or current.password_changed != user.password_changed:
                 raise SignInRefused  # somebody else changed it meanwhile: the old one is no longer right
             tx.save_user(replace(current, password=stored, password_changed=now))
-            tx.clear_attempts(identity, Door.PAGE)
+            _forget(tx, identity, Door.PAGE, origin)
             tx.remove_page_sessions(identity, keep=session.token_digest)
             self._audit(tx, identity, self.on_the_page(session), "password changed")
 
     def remove_user(self, identity: Identity, by: str) -> bool:
         """Remove a user with all that is the user's own; records stay. False if there was none."""
         with self._store.writing() as tx:
+            tx.user(identity, lock=True)
             self._audit(tx, identity, by, "removed")
             tx.next_change(identity.tenant, everybody=True)
             return tx.remove_user(identity)
@@ -344,8 +369,11 @@ class Accounts:
         if session is None or session.expires <= now:
             return None
         if session.last_used is None or now - session.last_used >= SEEN_EVERY:
-            with self._store.writing(lasting=False) as tx:
-                tx.change_page_session(session.token_digest, last_used=now)
+            try:
+                with self._store.writing(lasting=False) as tx:
+                    tx.change_page_session(session.token_digest, last_used=now)
+            except Unavailable as error:
+                logger.warning("that a page session of %s was used is not noted: %s", session.identity, error)
         return session
 
     def page_sessions(self, identity: Identity) -> tuple[PageSession, ...]:
@@ -390,6 +418,18 @@ class Accounts:
     def on_the_page(self, session: PageSession) -> str:
         """Who acts, for audit lines."""
         return f"page {self.login_name(session.identity)}"
+
+
+def _here(tx: Transaction, identity: Identity, door: Door, origin: Origin) -> Attempts:
+    """The attempts at the page's door that came from the same place."""
+    return tx.attempts(identity, door, lockout.place_of(origin.address)) if door is Door.PAGE else Attempts()
+
+
+def _forget(tx: Transaction, identity: Identity, door: Door, origin: Origin) -> None:
+    """A right password came: what came from elsewhere keeps those slowed down who tried there."""
+    tx.clear_attempts(identity, door)
+    if door is Door.PAGE:
+        tx.clear_attempts(identity, door, lockout.place_of(origin.address))
 
 
 def _offered_by(user: User) -> User:

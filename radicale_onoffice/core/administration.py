@@ -7,6 +7,7 @@ tenant first; the first two are for administrators of the default tenant, and al
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,13 +21,14 @@ from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Iden
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.core.rights import Gate
-from radicale_onoffice.core.settings import Settings, demand_kind, with_gate
+from radicale_onoffice.core.settings import Settings, demand_kind
 from radicale_onoffice.core.titles import is_private, title
 
 PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGES = 50, 100, 100_000
 MAX_BULK = 500  # users of one action
 MAX_TEXT = 100  # characters that are searched for
 EXPORTED_AT_ONCE = 1000  # audit lines of one reading
+MAX_EXPORTED = 50_000  # audit lines in one file, which is made in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +168,13 @@ class Administration:
             found = tx.records(who.tenant, set(record_ids))
         return {record.id: title(record.value) for record in found if not record.deleted and not is_private(record.value)}
 
-    def export_audit(self, who: Administrator, *, login: str = "", event: str = "", text: str = "") -> Iterator[AuditLine]:
-        """The whole log, the newest line first, read piece by piece."""
+    def export_audit(
+        self, who: Administrator, *, login: str = "", event: str = "", text: str = "", most: int | None = None
+    ) -> Iterator[AuditLine]:
+        """The whole log or ``most`` lines of it, the newest line first, read piece by piece."""
+        return itertools.islice(self._audit_lines(who, login, event, text), most)
+
+    def _audit_lines(self, who: Administrator, login: str, event: str, text: str) -> Iterator[AuditLine]:
         before: int | None = None
         while True:
             with self._store.reading() as tx:
@@ -207,7 +214,7 @@ class Administration:
 
         def change(tx: Transaction, user: User) -> bool:
             changed = [self._set_gate(tx, who, user.identity, *gate) for gate in gates]
-            before = _demand_user(tx, who, login)
+            before = _demand_user(tx, who, login, lock=True)
             after = replace(before, rights=rights_words, admin=access.admin)
             self._demand_stays(who, user, is_admin=access.admin)
             return self._save(tx, before, after, who) or any(changed)
@@ -215,13 +222,9 @@ class Administration:
         return bool(self._change(who, [login], change))
 
     def _set_gate(self, tx: Transaction, who: Administrator, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool) -> bool:
-        user = _demand_user(tx, who, identity.user)
         if gate is Gate.USER_STATE and not is_open and identity == who.user:
             raise Refused("You cannot deactivate yourself.")
-        if with_gate(user, gate, kind, is_open) == user:
-            return False
-        self._settings.set_gate_within(tx, identity, gate, kind, is_open, who.by)
-        return True
+        return self._settings.set_gate_within(tx, identity, gate, kind, is_open, who.by)
 
     @staticmethod
     def _demand_stays(who: Administrator, user: User, *, is_admin: bool) -> None:
@@ -248,8 +251,8 @@ class Administration:
         return before != after
 
     def unlock(self, who: Administrator, logins: Iterable[str]) -> int:
-        """Open the sync lock of these users; returns how many were locked (U42). Raises NotFound, BadRequest."""
-        return self._change(who, logins, lambda tx, user: self._accounts.unlock_within(tx, user.identity, who.by))
+        """Open sync and pages to these users again; returns how many were kept out (U42). Raises NotFound, BadRequest."""
+        return self._change(who, logins, lambda tx, user: self._accounts.unlock_within(tx, user.identity, who.by, pages=True))
 
     def end_sessions(self, who: Administrator, login: str) -> int:
         """End all page sessions of a user; returns how many there were. Raises NotFound."""
@@ -261,7 +264,7 @@ class Administration:
         if not 0 < len(wanted) <= MAX_BULK:
             raise BadRequest(f"Choose 1 to {MAX_BULK} users at once, not {len(wanted)}.")
         with self._store.writing() as tx:
-            changed = [user for user in [_demand_user(tx, who, login) for login in wanted] if change(tx, user)]
+            changed = [user for user in [_demand_user(tx, who, login, lock=True) for login in wanted] if change(tx, user)]
             if changed:
                 tx.next_change(who.tenant, everybody=True)
         return len(changed)
@@ -286,8 +289,8 @@ class Administration:
         return found
 
 
-def _demand_user(tx: Transaction, who: Administrator, login: str) -> User:
-    user = tx.user(Identity(who.tenant, login))
+def _demand_user(tx: Transaction, who: Administrator, login: str, *, lock: bool = False) -> User:
+    user = tx.user(Identity(who.tenant, login), lock=lock)
     if user is None:
         raise NotFound(f"There is no user {login!r} of tenant {who.tenant!r}.")
     return user

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from radicale_onoffice.core.clients import Client
-from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices
+from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices, Unconfirmed
 from radicale_onoffice.core.model import AuditLine, Device, DeviceState, Face, Failure, Identity
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
@@ -94,25 +94,32 @@ class Devices:
             tx.remove_sync_states(identity, device_id)
             self._audit(tx, identity, device_id, "wiped" if success else "not wiped, is told again", f"device {device_id}")
 
-    # ------------------------------------------- what administrators do to them
+    # -------------------------- what administrators do to them, and with ``as_owner`` users to their own
 
-    def block(self, identity: Identity, device_id: str, by: str) -> Device:
-        """Keep a device out until it is unblocked; raises NotFound."""
-        return self._set(identity, device_id, by, "blocked", state=DeviceState.BLOCKED)
+    def block(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> Device:
+        """Keep a device out until it is unblocked; raises NotFound, and Refused as ``demand_own_order`` does."""
+        return self._set(identity, device_id, by, "blocked", as_owner, state=DeviceState.BLOCKED, ordered_by=by)
 
-    def unblock(self, identity: Identity, device_id: str, by: str) -> Device:
-        """Let a device in again, also one that was wiped or was to be; raises NotFound."""
-        return self._set(identity, device_id, by, "unblocked", state=DeviceState.ALLOWED)
+    def unblock(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> Device:
+        """Let a device in again, also one that was wiped or was to be; raises NotFound, and Refused as ``demand_own_order`` does."""
+        return self._set(identity, device_id, by, "unblocked", as_owner, state=DeviceState.ALLOWED, ordered_by="")
 
-    def request_wipe(self, identity: Identity, device_id: str, by: str, *, account_only: bool = True) -> Device:
-        """Have the account, or with ``account_only`` False the whole phone, erased at the device's next request.
+    def request_wipe(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> Device:
+        """Have the account erased at the device's next request; raises NotFound, and Refused as ``demand_own_order`` does."""
+        changes: dict[str, Any] = {"state": DeviceState.WIPE_REQUESTED, "wipe_account_only": True, "ordered_by": by}
+        return self._set(identity, device_id, by, "wipe of the account requested", as_owner, **changes)
 
-        Raises NotFound, and Refused for a whole phone unless the policy allows it.
+    def request_full_wipe(self, identity: Identity, device_id: str, by: str, confirmation: str, *, as_owner: bool = False) -> Device:
+        """Have the whole phone erased at its next request, if somebody typed what ``erase_word`` gives, or its id.
+
+        Raises NotFound, Unconfirmed, and Refused unless the policy allows it, or as ``demand_own_order`` does.
         """
-        if not account_only:
-            self.demand_full_wipe()
-        event = "wipe of the account requested" if account_only else "wipe of the whole phone requested"
-        return self._set(identity, device_id, by, event, state=DeviceState.WIPE_REQUESTED, wipe_account_only=account_only)
+        self.demand_full_wipe()
+        device = self.get(identity, device_id)
+        if not _confirms(device, confirmation):
+            raise Unconfirmed(f"This erases all that is on the phone. Type {erase_word(device)!r} to confirm.")
+        changes: dict[str, Any] = {"state": DeviceState.WIPE_REQUESTED, "wipe_account_only": False, "ordered_by": by}
+        return self._set(identity, device_id, by, "wipe of the whole phone requested", as_owner, **changes)
 
     @property
     def may_be_erased(self) -> bool:
@@ -136,9 +143,15 @@ class Devices:
             self._audit(tx, identity, device_id, f"resync of {collection or 'everything'}", by)
             tx.next_change(identity.tenant, everybody=True)
 
-    def remove(self, identity: Identity, device_id: str, by: str) -> bool:
-        """Forget a device with all that is its own; one that comes again is new. False if there was none."""
+    def remove(self, identity: Identity, device_id: str, by: str, *, as_owner: bool = False) -> bool:
+        """Forget a device with all that is its own; one that comes again is new, and let in. False if there was none.
+
+        Raises Refused as ``demand_own_order`` does.
+        """
         with self._store.writing() as tx:
+            known = tx.device(identity, device_id, lock=True)
+            if as_owner and known is not None:
+                demand_own_order(known, by)
             found = tx.remove_device(identity, device_id)
             if found:
                 tx.remove_visit(identity, Client(Face.EAS, device_id, ""))
@@ -182,14 +195,18 @@ class Devices:
         for device in tx.devices(identity.tenant, identity.user):
             if device.state is DeviceState.ALLOWED and now - device.last_seen > timedelta(days=self._policy.feed_days):
                 tx.remove_device(identity, device.id)
+                tx.remove_visit(identity, Client(Face.EAS, device.id, ""))
                 self._audit(tx, identity, device.id, f"removed, not seen since {device.last_seen:%Y-%m-%d}", "the next new device")
             else:
                 kept.append(device)
         return kept
 
-    def _set(self, identity: Identity, device_id: str, by: str, event: str, **changes: Any) -> Device:
+    def _set(self, identity: Identity, device_id: str, by: str, event: str, as_owner: bool, **changes: Any) -> Device:
         with self._store.writing() as tx:
-            device = replace(self._get(tx, identity, device_id), **changes)
+            known = self._get(tx, identity, device_id)
+            if as_owner:
+                demand_own_order(known, by)
+            device = replace(known, **changes)
             tx.save_device(device)
             self._audit(tx, identity, device_id, event, by)
             tx.next_change(identity.tenant, everybody=True)
@@ -210,15 +227,29 @@ class Devices:
         logger.info("device %s: %s, login=%s tenant=%s by=%s", event, detail, identity.user, identity.tenant, by)
 
 
+def is_own_order(device: Device, by: str) -> bool:
+    """True if the device comes and goes as it likes, or if it was kept out or wiped ``by`` the same who wants to change that."""
+    return device.state is DeviceState.ALLOWED or device.ordered_by == by
+
+
+def demand_own_order(device: Device, by: str) -> None:
+    """Raise Refused if somebody else had the device kept out or wiped: who has a stolen phone has its owner's password, too."""
+    if not is_own_order(device, by):
+        raise Refused("An administrator has had this phone kept out or wiped; only an administrator can change that.")
+
+
 def wipes_account(device: Device) -> bool:
     """True if the device can be told to take off the account alone; older protocols know no such word, so it is kept out instead."""
     return device.version == ACCOUNT_WIPE_SINCE
 
 
-def confirms(device: Device, typed: str) -> bool:
-    """True if somebody typed the device's id or its model: the word for erasing it, so that it is the right one."""
-    words = {device.id, dict(device.information).get("Model", "")} - {""}
-    return typed.strip().casefold() in {word.strip().casefold() for word in words}
+def erase_word(device: Device) -> str:
+    """What is to be typed to have a whole phone erased, so that it is the right one: its model, or its id if it names none."""
+    return dict(device.information).get("Model", "").strip() or device.id
+
+
+def _confirms(device: Device, typed: str) -> bool:
+    return typed.strip().casefold() in {word.casefold() for word in (erase_word(device), device.id.strip()) if word}
 
 
 def _clipped(text: str) -> str:

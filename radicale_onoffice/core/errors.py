@@ -22,6 +22,10 @@ class BadRequest(OfficeError):
     """What the client sent cannot be understood; nothing was changed."""
 
 
+class Unconfirmed(BadRequest):
+    """What cannot be undone was asked for without the word that confirms it."""
+
+
 class TooLarge(BadRequest):
     """The client sent more than is accepted: ``size`` and ``limit`` in bytes or items."""
 

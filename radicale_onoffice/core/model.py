@@ -453,6 +453,7 @@ class Device:
     pending_policy_key: str = ""  # handed out, not acknowledged yet
     state: DeviceState = DeviceState.ALLOWED
     wipe_account_only: bool = True
+    ordered_by: str = ""  # who had it kept out or wiped, as audit lines name that; "" = nobody, or before that was kept
     heartbeat: int = 0  # seconds, of the last Ping
     ping_folders: tuple[str, ...] = ()
     sync_request: str = ""  # JSON of the last Sync request, which an empty one repeats

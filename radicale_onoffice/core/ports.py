@@ -131,7 +131,12 @@ class Transaction(Lists, Protocol):
     def tenant(self, name: str) -> Tenant | None: ...
     def tenants(self) -> Sequence[Tenant]: ...
     def save_tenant(self, tenant: Tenant) -> None: ...
-    def user(self, identity: Identity) -> User | None: ...
+    def user(self, identity: Identity, *, lock: bool = False) -> User | None:
+        """The user; with ``lock``, which a ``save_user`` of what was read needs, nobody else changes it until commit.
+
+        Users are locked before a change number is drawn (``next_change``), several of them by login, so that nobody waits in a circle.
+        """
+
     def account(self, identity: Identity) -> tuple[Tenant, User] | None:
         """A user with the tenant; None without either."""
 
@@ -143,16 +148,24 @@ class Transaction(Lists, Protocol):
     def remove_user(self, identity: Identity) -> bool:
         """Remove the user with attempts, sessions, feeds, aliases, folder properties and devices; records stay. False if there was none."""
 
-    def attempts(self, identity: Identity, door: Door) -> Attempts: ...
+    def attempts(self, identity: Identity, door: Door, place: str = "") -> Attempts:
+        """Wrong passwords from anywhere, or those that were counted for a place."""
+
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]: ...
-    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
+    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str, place: str = "") -> Attempts:
         """Count one wrong password, atomically also against other processes, and return the new state."""
 
     def lock(self, identity: Identity, door: Door, at: datetime) -> bool:
         """Set ``locked_at`` if it is not set; True for the one caller that set it."""
 
-    def clear_attempts(self, identity: Identity, door: Door) -> bool:
-        """Forget failures and lock; True if the door was locked."""
+    def clear_attempts(self, identity: Identity, door: Door, place: str = "") -> bool:
+        """Forget failures and lock, or the failures of a place; True if the door was locked."""
+
+    def clear_places(self, identity: Identity, door: Door) -> int:
+        """Forget the failures from anywhere and of all places; the most that one of these counts had."""
+
+    def prune_places(self, identity: Identity, door: Door, most: int) -> None:
+        """Keep the places from which failures came last only."""
 
     def page_session(self, token_digest: str) -> PageSession | None: ...
     def save_page_session(self, session: PageSession) -> None: ...
@@ -165,7 +178,12 @@ class Transaction(Lists, Protocol):
         """A value of the whole installation, e.g. "maintenance"."""
 
     def save_setting(self, key: str, value: str | None) -> None: ...
-    def add_audit(self, line: AuditLine) -> None: ...
+    def add_audit(self, line: AuditLine, *, of_users: bool = False) -> None:
+        """Keep a line; with ``of_users`` only if there is such a user, at the same cost."""
+
+    def prune_audit(self, before: datetime) -> int:
+        """Drop lines older than that; number dropped."""
+
     def audit(self, tenant: str, limit: int, *, login: str | None = None, event: str | None = None) -> Sequence[AuditLine]:
         """The newest lines first; optionally those about one login, or of one event."""
 

@@ -337,10 +337,12 @@ class Records(Adoptions):
         return found
 
     def _prune_daily(self) -> None:
-        """Drop versions that are kept no longer; the first write of a day pays for it, in a transaction of its own."""
+        """Drop versions and audit lines that are kept no longer; the first write of a day pays for it, in a transaction of its own."""
         now = self._clock()
         if self._pruned_on == now.date():
             return
         self._pruned_on = now.date()
         with self._store.writing() as tx:
-            tx.prune_history(now - timedelta(days=self._policy.history_days))
+            before = now - timedelta(days=self._policy.history_days)
+            tx.prune_history(before)
+            tx.prune_audit(before)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from radicale_onoffice.core.audit import printable
 from radicale_onoffice.core.errors import Refused
 from radicale_onoffice.core.model import Actor, AuditLine
 from radicale_onoffice.core.ports import Store, Transaction
@@ -28,9 +29,9 @@ def line(actor: Actor, at: datetime, event: str, what: str, text: str) -> AuditL
         at=at,
         tenant=actor.identity.tenant,
         login=actor.identity.user,
-        actor=f"{actor.face} {actor.device}".strip(),
+        actor=printable(f"{actor.face} {actor.device}".strip(), MAX_DETAIL),
         event=event,
-        detail=f"{what}: {text}"[:MAX_DETAIL],
+        detail=printable(f"{what}: {text}", MAX_DETAIL),
     )
 
 
@@ -45,18 +46,24 @@ class Reports:
         if not text:
             return
         login = actor.identity.user
-        logger.warning("record %s of %s@%s deviates from what the device sent: %s", record_id, login, actor.identity.tenant, text)
+        logger.warning(
+            "record %s of %s@%s deviates from what the device sent: %s",
+            record_id,
+            login,
+            actor.identity.tenant,
+            printable(text, MAX_DETAIL),
+        )
         tx.add_audit(line(actor, self._clock(), DEVIATION, record_id, text))
 
     def refusal(self, actor: Actor, what: str, error: Refused) -> None:
         """A change was refused. Told once a day for each record and reason, and at most ``REFUSALS`` times a day for a login."""
         now, login, tenant = self._clock(), actor.identity.user, actor.identity.tenant
-        found = line(actor, now, REFUSED, what, str(error))
+        found, why = line(actor, now, REFUSED, what, str(error)), printable(str(error), MAX_DETAIL)
         with self._store.reading() as tx:
             known = [one for one in tx.audit(tenant, REFUSALS, login=login, event=REFUSED) if now - one.at < PERIOD]
         if len(known) >= REFUSALS or any(one.detail == found.detail for one in known):
-            logger.info("record %s of %s@%s: refused again: %s", what, login, tenant, error)
+            logger.info("record %s of %s@%s: refused again: %s", what, login, tenant, why)
             return
-        logger.warning("record %s of %s@%s: refused: %s", what, login, tenant, error)
+        logger.warning("record %s of %s@%s: refused: %s", what, login, tenant, why)
         with self._store.writing() as tx:
             tx.add_audit(found)

@@ -25,21 +25,27 @@ class Settings:
     def set_gate(self, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool, by: str) -> None:
         """Open or close a gate; ``kind`` is needed for the switch and the other channel. Raises NotFound, BadRequest."""
         with self._store.writing() as tx:
-            self.set_gate_within(tx, identity, gate, kind, is_open, by)
-            tx.next_change(identity.tenant, everybody=True)
+            if self.set_gate_within(tx, identity, gate, kind, is_open, by):
+                tx.next_change(identity.tenant, everybody=True)
 
-    def set_gate_within(self, tx: Transaction, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool, by: str) -> None:
-        """``set_gate`` within a transaction, which has to grow the change number itself."""
+    def set_gate_within(self, tx: Transaction, identity: Identity, gate: Gate, kind: Kind | None, is_open: bool, by: str) -> bool:
+        """``set_gate`` within a transaction, which has to grow the change number itself; False, and nothing done, if it was so already."""
         demand_kind(gate, kind)
         if gate is Gate.MODULE:
-            self._set_module(tx, identity.tenant, is_open)
+            if not self._set_module(tx, identity.tenant, is_open):
+                return False
         else:
-            tx.save_user(with_gate(_demand_user(tx, identity), gate, kind, is_open))
+            user = _demand_user(tx, identity)
+            changed = with_gate(user, gate, kind, is_open)
+            if changed == user:
+                return False
+            tx.save_user(changed)
             if gate is Gate.SWITCH and not is_open:
                 # Off and on again is the official way to restart a stuck sync (rule 3, U43): cursors die, the lock stays.
                 tx.reset_feeds(identity, kind, self._new_epoch())
         word = "opened" if is_open else "closed"
         self._audit(tx, identity, by, f"gate {word}: {gate}" + (f" {kind}" if kind else ""))
+        return True
 
     def set_switch(self, identity: Identity, kind: Kind, is_on: bool, by: str) -> None:
         """The user's own switch of a kind (rules 1, 2). Raises NotFound."""
@@ -94,15 +100,18 @@ class Settings:
             tx.add_audit(AuditLine(at=self._clock(), tenant=tenant.name, login="", actor=by, event=event))
 
     @staticmethod
-    def _set_module(tx: Transaction, name: str, is_open: bool) -> None:
+    def _set_module(tx: Transaction, name: str, is_open: bool) -> bool:
         tenant = tx.tenant(name)
         if tenant is None:
             raise NotFound(f"There is no tenant {name!r}.")
+        if tenant.module is is_open:
+            return False
         tx.save_tenant(replace(tenant, module=is_open))
+        return True
 
 
 def _demand_user(tx: Transaction, identity: Identity) -> User:
-    user = tx.user(identity)
+    user = tx.user(identity, lock=True)
     if user is None:
         raise NotFound(f"There is no user {identity.user!r} of tenant {identity.tenant!r}.")
     return user

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from radicale_onoffice import spreadsheet
-from radicale_onoffice.core.administration import PAGE_SIZE
+from radicale_onoffice.core.administration import MAX_EXPORTED, PAGE_SIZE
 from radicale_onoffice.pages import tables
 from radicale_onoffice.pages.admin import administrator, page, told
 from radicale_onoffice.pages.exchange import Answer, download
@@ -36,9 +36,11 @@ def show(visit: Visit) -> Answer:
 
 
 def export(visit: Visit) -> Answer:
-    """All of them."""
-    lines = visit.office.administration.export_audit(administrator(visit), **_asked(visit))
-    rows = ([line.at.isoformat(timespec="seconds"), line.login, line.actor, line.event, line.detail] for line in lines)
+    """All of them, as far as one file holds them; a last row tells of the others."""
+    lines = visit.office.administration.export_audit(administrator(visit), **_asked(visit), most=MAX_EXPORTED)
+    rows = [[line.at.isoformat(timespec="seconds"), line.login, line.actor, line.event, line.detail] for line in lines]
+    if len(rows) == MAX_EXPORTED:
+        rows.append(["", "", "", "older lines are not in this file", "radicale-onoffice audit list --csv --limit 0"])
     return download("audit.csv", spreadsheet.file(COLUMNS, rows), spreadsheet.TYPE)
 
 

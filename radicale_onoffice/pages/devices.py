@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radicale_onoffice.core import clients
-from radicale_onoffice.core.devices import confirms, wipes_account
-from radicale_onoffice.core.errors import BadRequest, NotFound
+from radicale_onoffice.core.devices import erase_word, is_own_order, wipes_account
+from radicale_onoffice.core.errors import BadRequest, NotFound, Unconfirmed
 from radicale_onoffice.core.folders import offered_kinds, reader
 from radicale_onoffice.core.model import Device, Face, Failure, Identity, Kind
 from radicale_onoffice.core.visits import has_old_password
@@ -28,7 +28,7 @@ MINE = "/devices"  # path of the user's own list
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A device with its items that fail; ``list`` is the path of the page that lists its owner's devices."""
+    """A device with its items that fail; ``list`` is the path of the page that lists its owner's devices: ``MINE`` is the owner's own."""
 
     key: str
     name: str
@@ -45,6 +45,11 @@ class Phone:
     def items(self) -> Sequence[str]:
         """The items that fail, by their ids."""
         return [one.item for one in self.failures]
+
+    @property
+    def as_owner(self) -> bool:
+        """True where its owner looks at it, False where an administrator does."""
+        return self.list == MINE
 
     def says(self, name: str) -> str:
         """What it says of itself under a name of DeviceInformation; "" if nothing."""
@@ -133,12 +138,13 @@ def details_of(visit: Visit, phone: Phone, titles: Mapping[str, str], untitled: 
         titles=titles,
         untitled=untitled,
         may_be_erased=visit.office.devices.may_be_erased,
+        may_be_changed=not phone.as_owner or is_own_order(phone.device, visit.by),
     )
 
 
 def unblock_it(visit: Visit, phone: Phone) -> Answer:
     """Let it in again."""
-    visit.office.devices.unblock(phone.device.identity, phone.device.id, visit.by)
+    visit.office.devices.unblock(phone.device.identity, phone.device.id, visit.by, as_owner=phone.as_owner)
     return visit.go(phone.path, "device_unblocked", name=phone.name)
 
 
@@ -154,8 +160,7 @@ def ask_about(visit: Visit, phone: Phone, action: str, *, failed: bool = False) 
         choices = {"name": "folder", "label": text("resync_what"), "options": [("", text("everything")), *kinds]}
     elif action == "erase":
         visit.office.devices.demand_full_wipe()
-        word = phone.says("Model") or phone.device.id
-        typed = {"label": text("erase_type", word=word), "failed": text("erase_mistyped") if failed else ""}
+        typed = {"label": text("erase_type", word=erase_word(phone.device)), "failed": text("erase_mistyped") if failed else ""}
     return visit.ask(
         text(f"device_{action}_name", name=phone.name),
         [text(key) for key in keys],
@@ -169,9 +174,10 @@ def ask_about(visit: Visit, phone: Phone, action: str, *, failed: bool = False) 
 
 def act_on(visit: Visit, phone: Phone, action: str) -> Answer:
     """The action; a whole phone is only erased if its model or id was typed."""
-    if action == "erase" and not confirms(phone.device, visit.form.one("typed")):
+    try:
+        _action(visit, action)(visit, phone)
+    except Unconfirmed:
         return ask_about(visit, phone, action, failed=True)
-    _action(visit, action)(visit, phone.device)
     gone = action == "remove"
     return visit.go(phone.list if gone else phone.path, f"device_done_{action}", name=phone.name)
 
@@ -184,30 +190,31 @@ def phone_at(visit: Visit, owner: Identity, where: str, key: str) -> Phone:
     raise NotFound(visit.text("no_such_device"))
 
 
-def _resync(visit: Visit, device: Device) -> None:
+def _resync(visit: Visit, phone: Phone) -> None:
     folder = visit.form.one("folder")
     if folder and folder not in list(Kind):
         raise BadRequest(visit.text("not_found"))
-    visit.office.devices.resync(device.identity, device.id, visit.by, folder or None)
+    visit.office.devices.resync(phone.device.identity, phone.device.id, visit.by, folder or None)
 
 
-def _block(visit: Visit, device: Device) -> None:
-    visit.office.devices.block(device.identity, device.id, visit.by)
+def _block(visit: Visit, phone: Phone) -> None:
+    visit.office.devices.block(phone.device.identity, phone.device.id, visit.by, as_owner=phone.as_owner)
 
 
-def _remove(visit: Visit, device: Device) -> None:
-    visit.office.devices.remove(device.identity, device.id, visit.by)
+def _remove(visit: Visit, phone: Phone) -> None:
+    visit.office.devices.remove(phone.device.identity, phone.device.id, visit.by, as_owner=phone.as_owner)
 
 
-def _wipe(visit: Visit, device: Device) -> None:
-    visit.office.devices.request_wipe(device.identity, device.id, visit.by)
+def _wipe(visit: Visit, phone: Phone) -> None:
+    visit.office.devices.request_wipe(phone.device.identity, phone.device.id, visit.by, as_owner=phone.as_owner)
 
 
-def _erase(visit: Visit, device: Device) -> None:
-    visit.office.devices.request_wipe(device.identity, device.id, visit.by, account_only=False)
+def _erase(visit: Visit, phone: Phone) -> None:
+    typed = visit.form.one("typed")
+    visit.office.devices.request_full_wipe(phone.device.identity, phone.device.id, visit.by, typed, as_owner=phone.as_owner)
 
 
-ACTIONS: Mapping[str, Callable[[Visit, Device], None]] = {
+ACTIONS: Mapping[str, Callable[[Visit, Phone], None]] = {
     "resync": _resync,
     "block": _block,
     "remove": _remove,
@@ -216,7 +223,7 @@ ACTIONS: Mapping[str, Callable[[Visit, Device], None]] = {
 }
 
 
-def _action(visit: Visit, word: str) -> Callable[[Visit, Device], None]:
+def _action(visit: Visit, word: str) -> Callable[[Visit, Phone], None]:
     if word not in ACTIONS:
         raise NotFound(visit.text("not_found"))
     return ACTIONS[word]

@@ -35,6 +35,7 @@ SENTENCES: Sequence[tuple[str, str]] = (
     (r"This appointment lies outside the period that is synchronised to you; change it in onOffice\.", "reason_period"),
     (r"Contacts are taken off a device in onOffice, by clearing their Sync flag\.", "reason_flag"),
     (r"Phones are not erased here: activesync_full_wipe is off\. Have the account wiped instead\.", "reason_no_erase"),
+    (r"An administrator has had this phone kept out or wiped; only an administrator can change that\.", "reason_ordered"),
     (r"You take part in this appointment through a group; leave it in onOffice\.", "reason_group"),
     (r"Synchronisation of (?P<kind>contacts|appointments|tasks) is off: (?P<gates>.*)\.", "reason_off"),
     (r"The record changed meanwhile .*", "reason_conflict"),
@@ -73,10 +74,13 @@ PATTERNS = [(re.compile(pattern), key) for pattern, key in SENTENCES]
 
 def spoken(sentence: str, speak: Callable[..., str], day: Callable[[str], str]) -> str | None:
     """The sentence again; ``speak`` gives a text by its key, ``day`` writes an ISO 8601 date. None if a part of it is unknown."""
-    whole = _again(sentence, speak, day)
-    if whole is not None:
-        return whole
-    parts = [_again(part, speak, day) for part in sentence.split("; ", 1)]
+    try:
+        whole = _again(sentence, speak, day)
+        if whole is not None:
+            return whole
+        parts = [_again(part, speak, day) for part in sentence.split("; ", 1)]
+    except ValueError:  # what looks like a day is none: others may have said it
+        return None
     return Markup(" ").join(part for part in parts if part) if None not in parts else None
 
 

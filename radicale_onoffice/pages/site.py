@@ -106,6 +106,9 @@ class Site:
         visit = Visit(self, request)
         try:
             answer = self._answer(visit)
+        except Unavailable as error:
+            # Who is signed in may be just what cannot be told.
+            answer = visit.as_nobody().failed(error)
         except OfficeError as error:
             answer = visit.failed(error)
         if visit.chosen_language:
@@ -154,7 +157,8 @@ class Site:
     def _file(self, request: Request) -> Answer:
         name = request.path.removeprefix("/static/")
         if name not in self._static or request.method != "GET":
-            return Visit(self, request).message("not_found", HTTPStatus.NOT_FOUND)
+            # No page: what is below this path caches may take for a file, whoever is signed in.
+            return Answer(status=HTTPStatus.NOT_FOUND, body=b"There is no such file.\n", type="text/plain; charset=utf-8", headers=HEADERS)
         content, digest, type = self._static[name]
         headers = {"Cache-Control": "public, max-age=31536000, immutable", "ETag": f'"{digest}"', "X-Content-Type-Options": "nosniff"}
         if request.if_none_match == headers["ETag"]:
@@ -170,6 +174,10 @@ class Visit:
         self.chosen_language = request.query.one("language") if request.query.one("language") in LANGUAGES else ""
         kept = request.cookies.get(LANGUAGE_COOKIE, "")
         self.language = self.chosen_language or (kept if kept in LANGUAGES else preferred(request.accept_language))
+
+    def as_nobody(self) -> Visit:
+        """The same request of somebody who has not signed in: what answers it asks the database nothing."""
+        return Visit(self.site, replace(self.request, cookies={LANGUAGE_COOKIE: self.language}))
 
     def choose_language(self, language: str) -> None:
         """Speak another language in this browser from the next page on."""
@@ -303,8 +311,11 @@ class Visit:
     def _notice(self) -> object:
         if self.session is None or not self.session.notice:
             return ""
-        said = json.loads(self.office.accounts.take_notice(self.session))
-        return self.text(said.pop("key"), **said)
+        try:
+            said = json.loads(self.office.accounts.take_notice(self.session))
+            return self.text(said.pop("key"), **said)
+        except (ValueError, TypeError, AttributeError, LookupError):
+            return ""  # left by another version, before an upgrade or by a server that is still to be restarted
 
 
 def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:

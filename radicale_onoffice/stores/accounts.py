@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, exists, func, or_, select, update
 
 from radicale_onoffice.core.model import Attempts, AuditLine, Door, Identity, Kind, PageSession, Tenant, User, UserState
 from radicale_onoffice.stores import tables
@@ -47,6 +47,14 @@ PROPERTIES = select(tables.folder_properties.c.properties).where(
     tables.folder_properties.c.tenant == bindparam("tenant"),
     tables.folder_properties.c.login == bindparam("login"),
     tables.folder_properties.c.kind == bindparam("kind"),
+)
+# Made out of the users table, so that a login that does not exist leaves none and costs the same.
+AUDIT_COLUMNS = [column for column in tables.audit.c if column.name != "id"]
+AUDIT_OF_USERS = tables.audit.insert().from_select(
+    [column.name for column in AUDIT_COLUMNS],
+    select(*(bindparam(column.name, type_=column.type).label(column.name) for column in AUDIT_COLUMNS))
+    .select_from(tables.users)
+    .where(*USER_IS),
 )
 IDENTITY = ("tenant", "login")
 OF_A_USER = (
@@ -108,6 +116,18 @@ def _session(row: Row[Any]) -> PageSession:
     )
 
 
+def _door(door: Door, place: str) -> str:
+    """How a door is written, and the part of it that a place has."""
+    return f"{door.value} {place}" if place else door.value
+
+
+def _at_door(identity: Identity, door: Door) -> tuple[ColumnElement[bool], ...]:
+    """The rows of a login at a door: from anywhere, and of each place."""
+    columns = tables.attempts.c
+    is_there = or_(columns.door == door.value, columns.door.startswith(f"{door.value} ", autoescape=True))
+    return columns.tenant == identity.tenant, columns.login == identity.user, is_there
+
+
 def attempts_from(failures: int | None, locked_at: int | None, last_at: int | None, last_address: str | None) -> Attempts:
     """The attempts in the columns ATTEMPT; all of them are NULL if there were none."""
     if failures is None:
@@ -131,8 +151,9 @@ class AccountsPart(Part):
             tables.tenants, ("name",), {"name": tenant.name, "module": tenant.module, "timezone": tenant.timezone, "region": tenant.region}
         )
 
-    def user(self, identity: Identity) -> User | None:
-        row = self._connection.execute(USER, _where(identity)).one_or_none()
+    def user(self, identity: Identity, *, lock: bool = False) -> User | None:
+        query = USER.with_for_update() if lock and not self._is_sqlite else USER
+        row = self._connection.execute(query, _where(identity)).one_or_none()
         return user_from(*row) if row else None
 
     def account(self, identity: Identity) -> tuple[Tenant, User] | None:
@@ -175,8 +196,8 @@ class AccountsPart(Part):
 
     # ------------------------------------------------------------------ doors
 
-    def attempts(self, identity: Identity, door: Door) -> Attempts:
-        row = self._connection.execute(ATTEMPTS, {**_where(identity), "door": door.value}).one_or_none()
+    def attempts(self, identity: Identity, door: Door, place: str = "") -> Attempts:
+        row = self._connection.execute(ATTEMPTS, {**_where(identity), "door": _door(door, place)}).one_or_none()
         return attempts_from(*row) if row else Attempts()
 
     def locked(self, tenant: str, door: Door) -> Sequence[tuple[Identity, Attempts]]:
@@ -185,8 +206,15 @@ class AccountsPart(Part):
         query = select(columns.login, *ATTEMPT).where(*mine).order_by(columns.login)
         return [(Identity(tenant, row.login), attempts_from(*row[1:])) for row in self._connection.execute(query)]
 
-    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str) -> Attempts:
-        row = {**_where(identity), "door": door.value, "failures": 1, "locked_at": None, "last_at": to_micros(at), "last_address": address}
+    def add_failure(self, identity: Identity, door: Door, at: datetime, address: str, place: str = "") -> Attempts:
+        row = {
+            **_where(identity),
+            "door": _door(door, place),
+            "failures": 1,
+            "locked_at": None,
+            "last_at": to_micros(at),
+            "last_address": address,
+        }
         statement = insert(tables.attempts, is_sqlite=self._is_sqlite)
         counted = {
             "failures": tables.attempts.c.failures + 1,
@@ -201,17 +229,30 @@ class AccountsPart(Part):
         mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.door == door.value, columns.locked_at.is_(None))
         return bool(self._connection.execute(update(tables.attempts).where(*mine).values(locked_at=to_micros(at))).rowcount)
 
-    def clear_attempts(self, identity: Identity, door: Door) -> bool:
-        was_locked = self.attempts(identity, door).locked_at is not None
+    def clear_attempts(self, identity: Identity, door: Door, place: str = "") -> bool:
+        was_locked = self.attempts(identity, door, place).locked_at is not None
         columns = tables.attempts.c
-        mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.door == door.value)
+        mine = (columns.tenant == identity.tenant, columns.login == identity.user, columns.door == _door(door, place))
         self._connection.execute(delete(tables.attempts).where(*mine))
         return was_locked
+
+    def clear_places(self, identity: Identity, door: Door) -> int:
+        mine = _at_door(identity, door)
+        most = self._connection.execute(select(func.max(tables.attempts.c.failures)).where(*mine)).scalar_one()
+        self._connection.execute(delete(tables.attempts).where(*mine))
+        return most or 0
+
+    def prune_places(self, identity: Identity, door: Door, most: int) -> None:
+        columns = tables.attempts.c
+        mine = (*_at_door(identity, door), columns.door != door.value)
+        newest = select(columns.door).where(*mine).order_by(columns.last_at.desc(), columns.door).limit(most)
+        self._connection.execute(delete(tables.attempts).where(*mine, columns.door.not_in(newest)))
 
     def prune_attempts(self, strangers: int) -> None:
         columns = tables.attempts.c
         is_user = exists().where(tables.users.c.tenant == columns.tenant, tables.users.c.login == columns.login)
-        newest = select(columns.last_at).where(~is_user).order_by(columns.last_at.desc()).offset(strangers).limit(1)
+        is_total = columns.door.in_([door.value for door in Door])
+        newest = select(columns.last_at).where(~is_user, is_total).order_by(columns.last_at.desc()).offset(strangers).limit(1)
         oldest = self._connection.execute(newest).scalar_one_or_none()
         if oldest is not None:
             self._connection.execute(delete(tables.attempts).where(~is_user, columns.last_at <= oldest))
@@ -269,7 +310,7 @@ class AccountsPart(Part):
         else:
             self._save(tables.settings, ("key",), {"key": key, "value": value})
 
-    def add_audit(self, line: AuditLine) -> None:
+    def add_audit(self, line: AuditLine, *, of_users: bool = False) -> None:
         row = {
             "at": to_micros(line.at),
             "tenant": line.tenant,
@@ -278,7 +319,10 @@ class AccountsPart(Part):
             "event": line.event,
             "detail": line.detail,
         }
-        self._connection.execute(tables.audit.insert(), row)
+        self._connection.execute(AUDIT_OF_USERS if of_users else tables.audit.insert(), row)
+
+    def prune_audit(self, before: datetime) -> int:
+        return self._connection.execute(delete(tables.audit).where(tables.audit.c.at < to_micros(before))).rowcount
 
     def audit(self, tenant: str, limit: int, *, login: str | None = None, event: str | None = None) -> Sequence[AuditLine]:
         columns = tables.audit.c

@@ -14,6 +14,7 @@ from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Iden
 from radicale_onoffice.stores import tables
 from radicale_onoffice.stores.accounts import ATTEMPT, attempts_from, user_from
 from radicale_onoffice.stores.devices import device_from
+from radicale_onoffice.stores.searching import pattern
 from radicale_onoffice.stores.statements import Part, from_micros, to_micros
 
 users, attempts, visits, feeds = tables.users, tables.attempts, tables.visits, tables.feeds
@@ -79,7 +80,7 @@ PEOPLE = select(people.c.record_id, people.c.name, people.c.company, IS_SYNCED.l
 
 def has_text(text: str, *columns: ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
     """The condition that one of the columns contains a text; none for an empty one."""
-    return (or_(*(func.lower(column).contains(text.lower(), autoescape=True) for column in columns)),) if text else ()
+    return (or_(*(column.regexp_match(pattern(text)) for column in columns)),) if text else ()
 
 
 class ListsPart(Part):

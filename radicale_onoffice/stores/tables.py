@@ -112,6 +112,7 @@ audit = Table(
     Column("event", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Index(None, "tenant", "id"),
+    Index(None, "tenant", "login", "id"),
 )
 
 folder_properties = Table(
@@ -303,6 +304,7 @@ devices = Table(
     Column("pending_policy_key", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("wipe_account_only", Boolean, nullable=False),
+    Column("ordered_by", Text, nullable=False, server_default=""),
     Column("heartbeat", Integer, nullable=False),
     Column("ping_folders", Text, nullable=False),
     Column("sync_request", Text, nullable=False),

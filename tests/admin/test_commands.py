@@ -316,10 +316,10 @@ def test_a_whole_phone_is_erased_only_with_option_flag_and_consent(phone, tmp_pa
     assert (2, True) == (refused.exit_code, "activesync_full_wipe" in refused.output)
     path = tmp_path / "radicale.config"
     path.write_text(path.read_text().replace("activesync_full_wipe = False", "activesync_full_wipe = True"))
-    asked = phone(*words, stdin="n\n")
-    assert (1, True) == (asked.exit_code, "ERASE THE WHOLE PHONE androidc1 (Pixel 9) of anna?" in asked.output)
+    asked = phone(*words, stdin="yes\n")
+    assert (2, True) == (asked.exit_code, "ERASES THE WHOLE PHONE androidc1 (Pixel 9) of anna. Type 'Pixel 9'" in asked.output)
     assert "allowed" == loaded(phone("device", "list", "--json"))[0]["state"]
-    assert 0 == phone(*words, stdin="y\n").exit_code
+    assert 0 == phone(*words, stdin="Pixel 9\n").exit_code
     assert "wipe requested" == loaded(phone("device", "list", "--json"))[0]["state"]
 
 

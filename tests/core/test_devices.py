@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from radicale_onoffice.core import devices
-from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices
-from radicale_onoffice.core.model import DeviceState, Failure, Identity
+from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices, Unconfirmed
+from radicale_onoffice.core.model import DeviceState, Face, Failure, Identity
 from radicale_onoffice.core.policy import Policy
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
@@ -126,6 +127,19 @@ def test_devices_that_came_no_more_make_room_but_not_those_that_are_kept_out(mak
         seen(office, device_id="newer")
 
 
+def test_a_phone_that_is_forgotten_warns_of_no_old_password(make_office, clock):
+    """Nobody could dismiss that: the phone has no page any more."""
+    office = make_office(Policy(feed_days=90))
+    office.accounts.sign_in("anna", "secret", Origin(face=Face.EAS, device="old"))
+    seen(office, device_id="old")
+    clock.now += timedelta(days=1)
+    office.accounts.change_user(ANNA, "test", password="another secret")
+    assert ["old"] == [one.client for one in office.visits.with_old_password(ANNA)]
+    clock.now += timedelta(days=91)
+    seen(office, device_id="new")
+    assert () == office.visits.with_old_password(ANNA)
+
+
 def test_an_update_keeps_what_others_changed_meanwhile(office):
     """A request that began before a block does not undo it."""
     device = seen(office)
@@ -148,6 +162,45 @@ def test_block_and_unblock_wake_who_waits_and_keep_the_state(office):
     assert (DeviceState.ALLOWED, 2) == (office.devices.unblock(ANNA, PHONE, "admin").state, everybody(office))
     assert ["contacts", "tasks"] == states(office)
     assert ["device unblocked", "device blocked", "device added"] == events(office)
+
+
+BY_ADMINS = {
+    "block": lambda office: office.devices.block(ANNA, PHONE, "page boss"),
+    "wipe": lambda office: office.devices.request_wipe(ANNA, PHONE, "cli root"),
+}
+BY_OWNERS = ("block", "unblock", "remove", "request_wipe")
+
+
+@pytest.mark.parametrize("order", BY_ADMINS)
+@pytest.mark.parametrize("do", BY_OWNERS)
+def test_what_an_administrator_ordered_no_owner_undoes(office, order, do):
+    """Who has the stolen phone has the owner's password, too; an administrator can, whoever ordered it."""
+    seen(office)
+    BY_ADMINS[order](office)
+    ordered = office.devices.get(ANNA, PHONE)
+    with pytest.raises(Refused):
+        getattr(office.devices, do)(ANNA, PHONE, "page anna", as_owner=True)
+    assert ordered == office.devices.get(ANNA, PHONE)
+    assert DeviceState.ALLOWED == office.devices.unblock(ANNA, PHONE, "page other").state
+
+
+def test_a_wipe_that_was_done_lets_the_phone_in_again_for_administrators_only(office):
+    """Otherwise it would come again with the password that is on it."""
+    seen(office)
+    office.devices.request_wipe(ANNA, PHONE, "page boss")
+    office.devices.wipe_sent(ANNA, PHONE)
+    office.devices.wiped(ANNA, PHONE)
+    with pytest.raises(Refused):
+        office.devices.remove(ANNA, PHONE, "page anna", as_owner=True)
+    assert office.devices.remove(ANNA, PHONE, "page boss")
+
+
+@pytest.mark.parametrize("do", BY_OWNERS)
+def test_what_owners_ordered_they_change(office, do):
+    """A phone that was found again needs no administrator."""
+    seen(office)
+    office.devices.request_wipe(ANNA, PHONE, "page anna", as_owner=True)
+    assert getattr(office.devices, do)(ANNA, PHONE, "page anna", as_owner=True)
 
 
 def test_a_wipe_is_requested_sent_and_done(office):
@@ -193,33 +246,39 @@ def test_a_whole_phone_is_erased_only_where_the_policy_allows_it(make_office):
     office = make_office()
     seen(office)
     with pytest.raises(Refused, match="activesync_full_wipe"):
-        office.devices.request_wipe(ANNA, PHONE, "admin", account_only=False)
+        office.devices.request_full_wipe(ANNA, PHONE, "admin", PHONE)
     assert DeviceState.ALLOWED == office.devices.get(ANNA, PHONE).state
     with pytest.raises(Refused, match="activesync_full_wipe"):
         office.devices.demand_full_wipe()
     allowed = make_office(Policy(full_wipe=True))
     assert (False, True) == (office.devices.may_be_erased, allowed.devices.may_be_erased)
-    assert not allowed.devices.request_wipe(ANNA, PHONE, "admin", account_only=False).wipe_account_only
+    assert not allowed.devices.request_full_wipe(ANNA, PHONE, "admin", PHONE).wipe_account_only
 
 
 @pytest.mark.parametrize(
-    ("typed", "is_right"),
+    ("typed", "model", "is_right"),
     [
-        (PHONE, True),
-        (f" {PHONE.lower()} ", True),
-        ("iPhone15,2", True),
-        ("iphone15,2", True),
-        ("iPhone15", False),
-        ("", False),
-        (" ", False),
+        (PHONE, "iPhone15,2", True),
+        (f" {PHONE.lower()} ", "", True),
+        ("iPhone15,2", "iPhone15,2", True),
+        ("iphone15,2", " iPhone15,2 ", True),
+        ("iPhone15", "iPhone15,2", False),
+        ("", "iPhone15,2", False),
+        ("", "  ", False),
+        (" ", "", False),
     ],
 )
-def test_a_phone_is_confirmed_by_its_id_or_its_model(office, typed, is_right):
-    """Whatever the case; never by nothing, also if it tells no model."""
-    device = seen(office)
-    named = office.devices.update(ANNA, PHONE, information=(("Model", "iPhone15,2"),))
-    assert is_right is devices.confirms(named, typed)
-    assert (typed.strip().lower() == PHONE.lower()) is devices.confirms(device, typed)
+def test_a_whole_phone_is_erased_when_its_id_or_its_model_was_typed(make_office, typed, model, is_right):
+    """Whatever the case; never by nothing, also if it tells no model or a blank one."""
+    office = make_office(Policy(full_wipe=True))
+    seen(office)
+    office.devices.update(ANNA, PHONE, information=(("Model", model),))
+    if is_right:
+        assert not office.devices.request_full_wipe(ANNA, PHONE, "admin", typed).wipe_account_only
+        return
+    with pytest.raises(Unconfirmed, match="to confirm"):
+        office.devices.request_full_wipe(ANNA, PHONE, "admin", typed)
+    assert DeviceState.ALLOWED == office.devices.get(ANNA, PHONE).state
 
 
 @pytest.mark.parametrize(("version", "can"), [("16.1", True), ("16.0", False), ("14.1", False), ("", False)])

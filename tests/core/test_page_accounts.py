@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 
-from radicale_onoffice.core import accounts
+from radicale_onoffice.core import accounts, lockout
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.clients import browser_label
+from radicale_onoffice.core.drafts import ContactDraft
 from radicale_onoffice.core.errors import BadRequest, Refused, SignInRefused
-from radicale_onoffice.core.model import Door, Face, Identity
+from radicale_onoffice.core.model import Actor, Contact, Door, Face, Identity, Kind
 from radicale_onoffice.core.policy import Policy
 from tests.conftest import START
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0"
 HERE = Origin(address="192.0.2.7", face="page", device=FIREFOX)
+STRANGER = Origin(address="203.0.113.5", face="page", device=FIREFOX)
 PHONE = Origin(address="192.0.2.9", face=Face.EAS, device="APPL1")
 
 
@@ -33,6 +36,11 @@ def open_session(office, login="anna", password="secret"):
 def events(office):
     with office.store.reading() as tx:
         return [(line.event, line.actor, line.detail) for line in tx.audit("t", 20) if line.actor != "test"]
+
+
+def audit(office):
+    with office.store.reading() as tx:
+        return tx.audit("t", 50)
 
 
 # ----------------------------------------------------------------- password
@@ -193,6 +201,81 @@ def test_the_pages_limit_is_per_login(office):
         with pytest.raises(SignInRefused):
             office.accounts.sign_in("bert", "wrong", HERE, door=Door.PAGE)
     assert ANNA == office.accounts.sign_in("anna", "secret", HERE, door=Door.PAGE).identity
+
+
+def knock(office, times: int, origin: Origin, password: str = "wrong") -> None:
+    for _ in range(times):
+        with pytest.raises(SignInRefused):
+            office.accounts.sign_in("anna", password, origin, door=Door.PAGE)
+
+
+def test_a_stranger_keeps_nobody_out_of_the_pages(office):
+    """Who tries from elsewhere is slowed down there; the user comes in, and the stranger has to go on waiting."""
+    knock(office, 6, STRANGER)
+    assert open_session(office).identity == ANNA
+    knock(office, 1, STRANGER, "secret")
+
+
+def test_a_hundred_wrong_passwords_from_anywhere_slow_all_down(office, clock):
+    """Whoever has many addresses still cannot go on guessing; an administrator's unlocking opens sync and pages."""
+    for number in range(25):
+        knock(office, 4, Origin(address=f"198.51.100.{number}", face="page"))
+    knock(office, 1, HERE, "secret")
+    assert not office.accounts.unlock(ANNA, "page anna")
+    knock(office, 1, HERE, "secret")
+    assert office.accounts.unlock(ANNA, "cli root", pages=True)
+    assert ("unlocked", "cli root", "pages") == events(office)[0]
+    assert open_session(office).identity == ANNA
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", "?"),
+        ("unix\n" + "x" * 100, "unix?" + "x" * 59),
+    ],
+)
+def test_tries_are_counted_by_what_one_subscriber_has(address, place):
+    """An IPv6 subscriber has 2^64 addresses."""
+    assert place == lockout.place_of(address)
+
+
+def test_places_fill_no_table(office, clock):
+    """Of each login the newest twenty are kept."""
+    for number in range(25):
+        clock.now += timedelta(seconds=1)
+        knock(office, 1, Origin(address=f"198.51.100.{number}", face="page"))
+    with office.store.reading() as tx:
+        kept = [number for number in range(25) if tx.attempts(ANNA, Door.PAGE, f"198.51.100.{number}").failures]
+    assert list(range(5, 25)) == kept
+
+
+def test_logins_that_do_not_exist_leave_no_line_in_the_log(office):
+    """Who invents names fills nothing, and pays as much for it: the statements are the same."""
+    said: list[list[str]] = []
+    sqlalchemy.event.listen(office.store.engine, "before_cursor_execute", lambda *given: said[-1].append(given[2]))
+    for login in ("anna", "nobody"):
+        said.append([])
+        for _ in range(6):
+            with pytest.raises(SignInRefused):
+                office.accounts.sign_in(login, "wrong", PHONE)
+    assert [("anna", "locked")] == [(line.login, line.event) for line in audit(office) if line.actor == "eas"]
+    writes = [[words for words in one if words.startswith(("INSERT", "UPDATE", "DELETE"))] for one in said]
+    assert writes[0] == writes[1]
+
+
+def test_the_log_is_kept_as_long_as_old_versions_are(make_office, clock):
+    """Both are dropped with the first write of a day."""
+    office = make_office(Policy(history_days=30))
+    office.settings.set_language(ANNA, "it", "page anna")
+    clock.now += timedelta(days=31)
+    actor = Actor(identity=ANNA, face=Face.DAV, device="DAVx5")
+    office.records.put(actor, Kind.CONTACTS, ContactDraft(value=Contact(last_name="Berger")))
+    assert "language: it" not in [line.event for line in audit(office)]
 
 
 def test_logins_that_do_not_exist_fill_no_table(office, monkeypatch, clock):

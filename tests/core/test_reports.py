@@ -84,3 +84,18 @@ def test_a_phone_gone_mad_cannot_fill_the_log(office, clock):
     reports.refusal(PHONE, "tomorrow", Refused("x" * 5000))
     actor, detail = told(office)[0]
     assert ("eas PHONE1", 1000, "tomorrow: xxx") == (actor, len(detail), detail[:13])
+
+
+def test_words_from_elsewhere_forge_no_line(office, caplog):
+    """onOffice's own words are told, in one line of the log and of the audit log."""
+    words = "Feld fehlt\n2026-03-15 WARNING sync access locked: login=boss\x1b[2J"
+    reports = Reports(office.store, office.clock)
+    with caplog.at_level(logging.INFO):
+        reports.refusal(PHONE, "r1", Refused(words))
+        reports.refusal(PHONE, "r1", Refused(words))
+        with office.store.writing() as tx:
+            reports.deviation(tx, PHONE, "r1", words)
+    clean = "Feld fehlt?2026-03-15 WARNING sync access locked: login=boss?[2J"
+    assert [("eas PHONE1", f"r1: {clean}")] == told(office)
+    mine = [record.getMessage() for record in caplog.records if record.name.endswith("reports")]
+    assert (3, True) == (len(mine), all(message.endswith(clean) for message in mine))

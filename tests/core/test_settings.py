@@ -37,6 +37,19 @@ def test_rule_2_a_switch_is_one_per_kind(office):
     assert ["gate opened: switch tasks", "gate closed: switch tasks"] == audited(office)
 
 
+@pytest.mark.parametrize(("gate", "kind"), [(Gate.SWITCH, Kind.TASKS), (Gate.SYNC_RIGHT, None), (Gate.MODULE, None)])
+def test_what_is_off_already_is_not_switched_off_again(office, gate, kind):
+    """A form that is sent twice lets no cursor die a second time, wakes nobody, and leaves no line in the log."""
+    office.settings.set_gate(ANNA, gate, kind, False, "page anna")
+    with office.store.reading() as tx:
+        before = tx.change("t")
+    cursor = office.feeds.cursor(ANNA, Kind.TASKS)
+    office.settings.set_gate(ANNA, gate, kind, False, "page anna")
+    with office.store.reading() as tx:
+        assert before == tx.change("t")
+    assert (cursor, 1) == (office.feeds.cursor(ANNA, Kind.TASKS), len(audited(office)))
+
+
 def test_rule_14_another_channel_keeps_ours_away(office):
     """Else every appointment would be there twice."""
     office.settings.set_other_channel(ANNA, Kind.APPOINTMENTS, True, "page anna")

@@ -165,7 +165,10 @@ def wipe():
 
     def request(used, account_only):
         used.devices.seen(ANNA, "dev1")
-        used.devices.request_wipe(ANNA, "dev1", "test", account_only=account_only)
+        if account_only:
+            used.devices.request_wipe(ANNA, "dev1", "test")
+        else:
+            used.devices.request_full_wipe(ANNA, "dev1", "test", "dev1")
 
     return request
 

@@ -6,13 +6,15 @@ import csv
 import io
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.errors import SignInRefused
-from radicale_onoffice.core.model import Face, Identity, Kind, Tenant, User, UserState
+from radicale_onoffice.core.model import Actor, Appointment, Contact, Face, Failure, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.rights import Gate
+from radicale_onoffice.pages import admin_audit
 from radicale_onoffice.pages.devices import key_of
 from tests.conftest import START
 from tests.pages.scenes import add_contacts, dav_contacts, folder_status, introduce, mirrored, server_ids, synced_phone
@@ -138,6 +140,15 @@ def test_csv_holds_all_that_was_found_and_no_formulas(boss):
     lock(boss.office)
     lines = list(csv.DictReader(io.StringIO(boss.get("/admin/audit.csv?event=locked").answer.content.decode("utf-8-sig"))))
     assert [("bert", "dav", "locked")] == [(line["login"], line["actor"], line["event"]) for line in lines]
+
+
+def test_a_file_of_the_log_has_an_end(boss, monkeypatch):
+    """It is made in memory; its last row says that there is more, and how to get it."""
+    monkeypatch.setattr(admin_audit, "MAX_EXPORTED", 2)
+    for is_open in (False, True, False):
+        boss.office.settings.set_gate(BERT, Gate.SWITCH, Kind.TASKS, is_open, "test")
+    lines = list(csv.DictReader(io.StringIO(boss.get("/admin/audit.csv?event=gate").answer.content.decode("utf-8-sig"))))
+    assert ["gate closed: switch tasks", "gate opened: switch tasks", "older lines are not in this file"] == [one["event"] for one in lines]
 
 
 def test_the_log_is_filtered_and_goes_on(boss):
@@ -266,6 +277,26 @@ def test_an_administrator_helps_with_somebody_elses_phone(boss, server):
     assert "anna (page)" in boss.get("/admin/audit?login=bert&event=device").text
     boss.submit(path, f"{path}/unblock")
     phone.folder_sync()
+
+
+def test_an_administrator_reads_no_entry_that_is_somebody_elses_alone(boss, server):
+    """What fails on a phone has its name for who may see it; for others it has none."""
+    owner = Actor(identity=BERT, face=Face.CRM, device="test")
+    noon = START.astimezone(ZoneInfo("Europe/Berlin"))
+    secret = Appointment(
+        subject="Scheidung", start=noon, end=noon + timedelta(hours=1), participants=("bert",), creator="bert", private=True
+    )
+    hidden = boss.office.records.write(owner, Kind.APPOINTMENTS, secret).id
+    shared = boss.office.records.write(owner, Kind.CONTACTS, Contact(last_name="Muster", sync_users=("anna", "bert"))).id
+    synced_phone(server, login="bert")
+    with boss.office.store.writing() as tx:
+        for kind, item in ((Kind.APPOINTMENTS, hidden), (Kind.CONTACTS, shared)):
+            tx.save_failure(Failure(identity=BERT, device_id="PHONE1", collection=kind, item=item, version=1, reason="too large", at=START))
+    page = boss.get(f"/admin/users/bert/devices/{key_of(Face.EAS, 'PHONE1')}")
+    assert ("Scheidung" in page.text, hidden in page.text, "Muster" in page.text) == (False, False, True)
+    bert = Visitor(server)
+    bert.sign_in("bert")
+    assert "Scheidung" in bert.get(f"/devices/{key_of(Face.EAS, 'PHONE1')}").text
 
 
 def test_a_phones_address_opens_nothing_for_others(anna, server):

@@ -233,6 +233,21 @@ def test_a_wipe_can_be_taken_back_while_the_phone_is_away(anna, server):
     assert "contacts" in phone.folder_sync()
 
 
+def test_what_an_administrator_ordered_the_page_explains(anna, server):
+    """There is no button to take it back, and a form that is sent all the same changes nothing."""
+    phone = synced_phone(server)
+    here = address(anna)
+    token = dict(anna.get(f"{here}/remove").fields(f"{here}/remove"))
+    server.office.devices.request_wipe(ANNA, "PHONE1", "page boss")
+    page = anna.get(here)
+    assert "Only an administrator can change that." in page.text
+    for action in ("unblock", "block", "remove", "wipe"):
+        assert not page.has_form(f"{here}/{action}")
+        refused = anna.post(f"{here}/{action}", token)
+        assert (403, True) == (refused.status, "Only an administrator can change that." in refused.text)
+    assert {Provision.AccountOnlyRemoteWipe} == wipe_orders(phone)
+
+
 @pytest.fixture
 def erasing(serve):
     """anna, where the policy allows whole phones to be erased, with one phone."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from radicale_onoffice.core.accounts import Origin
-from radicale_onoffice.core.errors import SignInRefused
+from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.pages import language
 from radicale_onoffice.pages.routes import ROUTES
+from radicale_onoffice.pages.site import HEADERS
 from tests.pages.visitor import Visitor
 
 ANNA = Identity("t", "anna")
@@ -24,6 +27,39 @@ def lock(office) -> None:
 
 def set_cookies(page) -> list[str]:
     return page.answer.headers.get_list("set-cookie")
+
+
+@pytest.mark.parametrize("left", ["unlocked", "{}", "[]", '{"key": "nowhere"}', '{"key": "unlocked", "key2": 1}'])
+def test_a_notice_of_another_version_spoils_no_page(anna, left):
+    """What it said is lost; that it was said is enough for one page."""
+    with anna.office.store.writing() as tx:
+        (session,) = tx.page_sessions(ANNA)
+        tx.change_page_session(session.token_digest, notice=left)
+    assert (200, 200) == (anna.get().status, anna.get().status)
+
+
+# ------------------------------------------------------ without the database
+
+
+@pytest.mark.parametrize("away", ["page_sessions", "users"])
+def test_a_database_that_does_not_answer_is_a_page_with_503(anna, away):
+    """Signed in or not: nobody is told of an error of ours, and the browser may come again."""
+    with anna.office.store.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {away} RENAME TO away")
+    page = anna.get("/devices")
+    assert (503, "30") == (page.status, page.answer.headers["retry-after"])
+    assert "The database does not answer" in page.text
+
+
+def test_a_database_that_cannot_be_written_shows_pages_all_the_same(anna, clock, monkeypatch):
+    """When a session was used last is noted when that is possible."""
+    clock.now += timedelta(minutes=11)
+
+    def full(**_kwargs):
+        raise Unavailable("The disk is full.", 30)
+
+    monkeypatch.setattr(anna.office.store, "writing", full)
+    assert 200 == anna.get("/devices").status
 
 
 # ---------------------------------------------------------------- signing in
@@ -191,6 +227,14 @@ def test_style_and_script_are_kept_by_the_browser_until_they_change(visitor):
     assert (200, "text/css; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
     assert "immutable" in answer.headers["cache-control"]
     assert 304 == visitor.http.get(style, headers={"If-None-Match": answer.headers["etag"]}).status_code
+
+
+@pytest.mark.parametrize("name", ["account.css", "style.css/x", "x" * 3000])
+def test_a_file_that_there_is_not_is_no_page(anna, name):
+    """Cache deception: a cache that keeps all below this path must not get what is a signed-in user's."""
+    answer = anna.http.get(f"/.web/static/{name}")
+    assert (404, "There is no such file.\n") == (answer.status_code, answer.text)
+    assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
 
 def test_a_form_has_a_size_and_a_type(visitor):

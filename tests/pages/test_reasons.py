@@ -85,3 +85,9 @@ def test_a_series_is_said_with_its_numbers_and_days():
 def test_what_is_not_known_is_shown_as_it_is(language, said):
     """Onoffice's own words, and sentences that are only half known."""
     assert said == voice(language).reason(said)
+
+
+def test_what_looks_like_a_day_and_is_none_is_shown_as_it_is():
+    """A sentence may come from onOffice, or from another version."""
+    said = "stored is every week from 2026-99-99."
+    assert said == voice("de").reason(said)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import sqlalchemy
 
 from radicale_onoffice import wiring
+from radicale_onoffice.core.contacts import sought
 from radicale_onoffice.core.feeds import Cursor
 from radicale_onoffice.core.model import Contact, Identity, Kind
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.stores import migrations
 from radicale_onoffice.stores.sql import open_store
+from radicale_onoffice.stores.values import load_value
 
 ANNA = Identity("t", "anna")
 MICROS = int(datetime(2026, 3, 15, tzinfo=UTC).timestamp()) * 1_000_000
@@ -156,6 +159,40 @@ def test_an_upgrade_from_0001_keeps_records_feeds_and_cursors(store, clock, chea
         (entry.record_id, entry.live, entry.born) for entry in office.feeds.entries(ANNA, Kind.CONTACTS)[1]
     ]
     assert [] == list(store.verify(deep=True))
+
+
+VALUES = {
+    "r1": '{"title":"Dr.","first_name":"Jörg","last_name":"Öztürk","company":"Bau GmbH","city":"Köln","entries":'
+    '[{"id":"1","kind":"phone","value":"+49 (0)221 123-4"},{"id":"2","kind":"email","value":"j@example.org"},{"id":"3","kind":"fax","value":"0221/99"}]}',
+    "r2": '{"company":"Bau GmbH","department":"Straße"}',
+    "r3": '{"entries":[{"id":"1","kind":"email","value":"x@example.org"}]}',
+    "r4": "no JSON",
+    "r5": '{"first_name":7}',
+}
+
+
+def test_what_contacts_are_found_by_is_made_as_todays_code_makes_it(database_url):
+    """The migration has a copy of it, so that it runs whatever the code needs later; what cannot be read is left to the check."""
+    store = open_store(database_url)
+    migrations.upgrade(store.engine, "0003")
+    old = sqlalchemy.MetaData()
+    old.reflect(store.engine)
+    (row,) = [row for name, row in ROWS if name == "records" and row["id"] == "r1"]
+    with store.engine.begin() as connection:
+        for record_id, value in VALUES.items():
+            connection.execute(old.tables["records"].insert(), {**row, "id": record_id, "name": record_id, "value": value})
+    store.migrate()
+    with store.engine.connect() as connection:
+        found = connection.execute(sqlalchemy.text("SELECT record_id, name, company, sort_key, words FROM people ORDER BY record_id")).all()
+    expected = [(record_id, *sought(load_value(Kind.CONTACTS, VALUES[record_id]))) for record_id in ("r1", "r2", "r3")]
+    assert expected == [tuple(one) for one in found]
+    store.close()
+
+
+def test_no_migration_needs_the_code_of_today():
+    """It has to run in all later versions."""
+    versions = Path(migrations.__file__).parent / "versions"
+    assert [] == [file.name for file in versions.glob("*.py") if "radicale_onoffice" in file.read_text()]
 
 
 def test_versions_from_before_the_upgrade_have_the_numbers_that_are_known(store):

@@ -93,7 +93,7 @@ def follow(tx: Transaction, tenant: str, account: Account, now: datetime, too_ma
     users = [(user, _as_told(user, told.get(user.identity.user), before.get("users", {}), account)) for user in tx.users(tenant)]
     alarms = _suspended(users, too_many), _regrouped(users, account, too_many)
     believed = [(was, _believed(was, user, *alarms)) for was, user in users]
-    changed = [(was, user) for was, user in believed if user != was]
+    changed = [pair for was, user in believed if user != was and (pair := _changed(tx, was, user))]
     for was, user in changed:
         tx.save_user(user)
         if was.state is not user.state:
@@ -147,9 +147,19 @@ def _believed(was: User, user: User, suspended: str, regrouped: str) -> User:
     return replace(user, state=was.state if suspended else user.state, groups=was.groups if regrouped else user.groups)
 
 
+def _changed(tx: Transaction, was: User, user: User) -> tuple[User, User] | None:
+    """The user as the row is now, and with what onOffice changes but for what somebody else has changed meanwhile; None if removed."""
+    now = tx.user(was.identity, lock=True)
+    if now is None:
+        return None
+    names = [name for name in ("state", "groups", "language") if getattr(now, name) == getattr(was, name)]
+    return now, replace(now, **{name: getattr(user, name) for name in names})
+
+
 def release(tx: Transaction, tenant: str, by: str, now: datetime) -> None:
     """Let in again whom onOffice suspended: the tenant is taken away from it, and nobody else could."""
-    suspended = [user for user in tx.users(tenant) if user.state is UserState.SUSPENDED]
+    logins = [user.identity for user in tx.users(tenant) if user.state is UserState.SUSPENDED]
+    suspended = [user for login in logins if (user := tx.user(login, lock=True)) and user.state is UserState.SUSPENDED]
     for user in suspended:
         tx.save_user(replace(user, state=UserState.ACTIVE))
         _tell(tx, replace(user, state=UserState.ACTIVE), "the tenant is not connected to onOffice any more", now, by)
