@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from activesync_bridge import sync_state
 from activesync_bridge.items import Flavour, Ghosting
@@ -64,6 +65,18 @@ class Repeated(Exception):
         self.record_id = record_id
 
 
+class Had(NamedTuple):
+    """What the device shows of a record, whether somebody else has changed it since, and the version that is stored now."""
+
+    base: Base
+    is_outdated: bool
+    version: int
+
+    def is_behind(self, record: Record) -> bool:
+        """True if what is stored after the device's write holds what others wrote, also in the moment of the write."""
+        return self.is_outdated or record.version > self.version + 1
+
+
 @dataclass(slots=True)
 class Writer:
     """Applies a client's commands to one collection; ``own`` and ``responses`` are what comes of it."""
@@ -97,13 +110,12 @@ class Writer:
         known = self._added(command)
         if known is None:
             try:
-                record = self._store(command, None, None, is_outdated=False)
+                record = self._store(command, None, None)
             except (Repeated, MadeBefore) as earlier:
                 known = earlier.record_id
         if known is not None:
             try:
-                base, is_outdated = self._base(known)
-                record = self._store(command, known, base, is_outdated=is_outdated)
+                record = self._store(command, known, self._had(known))
             except (NotFound, OutOfReach):
                 # It was made, and taken away again before the device heard of it: it hears of both.
                 self.own[known] = Written(1, "")
@@ -112,16 +124,15 @@ class Writer:
         self._respond_to_add(command, Status.SUCCESS, record.id, record.uid)
 
     def _change(self, command: ClientCommand) -> None:
-        base, is_outdated = self._base(command.server_id)
-        record = self._store(command, command.server_id, base, is_outdated=is_outdated)
-        if is_outdated and not command.instance_id and self._has_lost(command, base, record):
+        had = self._had(command.server_id)
+        record = self._store(command, command.server_id, had)
+        if had.is_behind(record) and not command.instance_id and self._has_lost(command, had.base, record):
             # Both changed the same field: the CRM's stands (U46), and the device gets it as a Change.
             self._respond(AirSync.Change, command, Status.CONFLICT)
 
     def _delete(self, command: ClientCommand) -> None:
         if command.instance_id:
-            base, is_outdated = self._base(command.server_id)
-            self._store(command, command.server_id, base, is_outdated=is_outdated)
+            self._store(command, command.server_id, self._had(command.server_id))
             return
         try:
             self.session.office.records.delete(self.session.actor, self.kind, command.server_id, reach=self.scope)
@@ -136,24 +147,24 @@ class Writer:
 
     # -------------------------------------------------------------- storing
 
-    def _store(self, command: ClientCommand, record_id: str | None, base: Base | None, *, is_outdated: bool) -> Record:
+    def _store(self, command: ClientCommand, record_id: str | None, had: Had | None) -> Record:
         """Put the change on the way that a PUT goes, and note what the device holds of it now."""
         is_new = record_id is None and command.data is not None
         uid = items.wanted_uid(self.kind, command.data, self.flavour) if is_new and command.data is not None else ""
         try:
-            record = self._put(command, record_id, base, uid)
+            record = self._put(command, record_id, had.base if had else None, uid)
         except DuplicateUid:
             record_id = self.session.office.records.with_uid(self.session.identity, self.kind, uid)
             if record_id is None:
                 raise
-            base, is_outdated = self._base(record_id)
-            record = self._put(command, record_id, base, uid)
+            had = self._had(record_id)
+            record = self._put(command, record_id, had.base, uid)
         # In an Add nothing is left out: what comes back all the same (the fallback of rule 30) has to be told.
         meaning = Ghosting() if command.verb == "Add" else self._ghosting()
         # What others changed meanwhile is on the device only once it was sent, whatever the device says of the rest.
         same = (
             not command.instance_id
-            and not is_outdated
+            and not (had is not None and had.is_behind(record))
             and command.data is not None
             and (command.verb != "Add" or items.is_complete(self.kind, command.data))
             and items.holds(self.kind, command.data, record.text, record.uid, self.flavour, meaning)
@@ -199,17 +210,17 @@ class Writer:
             return Ghosting(frozenset())
         return Ghosting(None if self.sticky.supported is None else frozenset(self.sticky.supported))
 
-    def _base(self, record_id: str) -> tuple[Base, bool]:
-        """What the device shows, and whether somebody else has changed the record since. Raises NotFound."""
+    def _had(self, record_id: str) -> Had:
+        """What the device shows of a record. Raises NotFound."""
         records, tenant = self.session.office.records, self.session.identity.tenant
         current = records.get(tenant, record_id)
-        had: Base | None = None
+        earlier: Base | None = None
         known = max(self.generation.caught_up, self.generation.sent.get(record_id, 0))
         if current.change > known:
-            had = records.base(tenant, record_id, known, by=self.session.actor)
-        base = had or Base(value=current.value, leftovers=current.leftovers, text=current.text)
+            earlier = records.base(tenant, record_id, known, by=self.session.actor)
+        base = earlier or Base(value=current.value, leftovers=current.leftovers, text=current.text)
         is_outdated = (base.value, base.leftovers) != (current.value, current.leftovers)
-        return replace(base, device_wins=self.sticky.client_wins), is_outdated
+        return Had(replace(base, device_wins=self.sticky.client_wins), is_outdated, current.version)
 
     # ---------------------------------------------------- repeated additions
 
