@@ -318,6 +318,28 @@ def test_a_change_of_16_x_brings_what_others_changed_meanwhile(office):
     assert "Bring the keys" in str(phone.of("appointments").items[server_id])
 
 
+def test_a_change_of_16_x_brings_what_others_change_in_the_same_moment(office, monkeypatch):
+    """Somebody saves a note while the phone's change is on its way: both stand, and the phone gets the note."""
+    phone = office.phone("16.1")
+    when = (E(Calendar.StartTime, "20260401T080000Z"), E(Calendar.EndTime, "20260401T090000Z"), E(Calendar.Subject, "Visit"))
+    phone.sync("appointments", add("c1", *when))
+    (server_id,) = phone.of("appointments").items
+    phone.sync("appointments")
+    update = office.records._crm.update
+
+    def overtaken(actor, record, value):
+        monkeypatch.undo()
+        stored = office.records.get("t", server_id)
+        office.records.write(CRM, Kind.APPOINTMENTS, replace(stored.value, note="Bring the keys"), record_id=server_id)
+        return update(actor, record, value)
+
+    monkeypatch.setattr(office.records._crm, "update", overtaken)
+    phone.sync("appointments", change(server_id, E(Calendar.Subject, "Viewing")))
+    stored = office.records.get("t", server_id).value
+    assert ("Viewing", "Bring the keys") == (stored.subject, stored.note)
+    assert "Bring the keys" in str(phone.of("appointments").items[server_id])
+
+
 def test_a_delete_of_what_is_gone_succeeds(office):
     """Repeated, or of what the CRM deleted: no Response, which is success."""
     phone = office.phone()
