@@ -29,6 +29,10 @@ class CrmState(Protocol):
         """Why what it shows is not believed."""
 
     @property
+    def doubts(self) -> Sequence[str]:
+        """What it does not show at all, which may be true, or a right that the API user never had."""
+
+    @property
     def since(self) -> datetime | None:
         """Up to when everything is here; None: not once yet."""
 
