@@ -207,7 +207,10 @@ def test_codes_of_a_removal(place, face, refused):
 
 
 def test_every_code_of_a_reading_call(place):
-    """A poll that is refused is told in `mirror status` until one is not; devices go on reading, and nothing is dropped."""
+    """A poll that is refused is told in `mirror status` until one is not; devices go on reading, and nothing is dropped.
+
+    What a right of the API user is missing for is an alarm of that kind, and the other kinds go on; anything else is the whole poll's trouble.
+    """
     puller = pulling.Puller(place.desk.office, place.desk.office.crm, 60.0, holder="test", monotonic=lambda: place.desk.emulated.waited)
     puller.round()
     puller.finish(60)
@@ -218,9 +221,10 @@ def test_every_code_of_a_reading_call(place):
         puller.round()
         puller.finish(60)
         with place.desk.office.store.reading() as tx:
-            trouble = mirrors.trouble_of(tx, "t")
+            state = mirrors.state_of(tx, "t", place.desk.clock())
         place.desk.control.clear_faults()
-        seen[code] = trouble is not None and f"No{code}. (onOffice code {code})" in trouble.what
+        told = state.kinds[Kind.APPOINTMENTS].alarm if codes.FAULTS.get(code) is codes.Fault.RIGHT else state.error
+        seen[code] = f"No{code}. (onOffice code {code})" in told
         assert 200 == place.dav.get("/anna/tasks/a.ics").status_code
         place.phone.sync("tasks")
         assert [place.item] == list(place.phone.of("tasks").items)
@@ -229,7 +233,8 @@ def test_every_code_of_a_reading_call(place):
     puller.round()
     puller.finish(60)
     with place.desk.office.store.reading() as tx:
-        assert mirrors.trouble_of(tx, "t") is None
+        state = mirrors.state_of(tx, "t", place.desk.clock())
+    assert ("", ()) == (state.error, state.alarms)
     assert 1 == len(place.desk.all_stored(Kind.TASKS))
 
 
