@@ -25,6 +25,7 @@ from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core.errors import (
     BadRequest,
+    ChangedBefore,
     Conflict,
     DuplicateUid,
     GateClosed,
@@ -153,6 +154,11 @@ class Writer:
         uid = items.wanted_uid(self.kind, command.data, self.flavour) if is_new and command.data is not None else ""
         try:
             record = self._put(command, record_id, had.base if had else None, uid)
+        except ChangedBefore:
+            if record_id is None:
+                raise
+            had = self._had(record_id)
+            record = self._put(command, record_id, had.base, uid)
         except DuplicateUid:
             record_id = self.session.office.records.with_uid(self.session.identity, self.kind, uid)
             if record_id is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from radicale_onoffice import formats
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.drafts import ContactDraft, Draft
-from radicale_onoffice.core.errors import BadRequest, OfficeError
+from radicale_onoffice.core.errors import BadRequest, ChangedBefore, OfficeError
 from radicale_onoffice.core.model import Actor, Base, Contact, Face, Identity, Kind, Leftovers, Slot
 from radicale_onoffice.core.office import Office
 
@@ -209,6 +209,8 @@ def store(office: Office, identity: Identity, item: Item | Bad) -> str | Bad:
     try:
         draft = _draft(office, identity, item, base)
         stored = office.records.put(actor, item.kind, draft, record_id=record_id, uid=item.uid, base=base, reach=None)
+    except ChangedBefore:
+        return store(office, identity, item)
     except OfficeError as error:
         return Bad(item.path, item.line, str(error))
     if current is None:

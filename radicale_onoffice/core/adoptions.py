@@ -74,6 +74,8 @@ class Adoptions(Lookups):
             stored = self._commit(tx, replace(made, name=name), who)
             for client_id in filter(None, (origin.client_id, origin.content)):
                 tx.save_client_id(actor.identity, actor.device, kind.value, origin.number, client_id, stored.id)
+            if name:  # as if its client had been told
+                self._feeds.announce(tx, actor.identity, stored, name)
             return stored
 
     def adopt_all(self, actor: Actor, kind: Kind, found: Sequence[Found], *, since: int, also: Callable[[Transaction], None]) -> list[str]:

@@ -81,6 +81,10 @@ class MadeBefore(Conflict):
         self.record_id = record_id
 
 
+class ChangedBefore(Conflict):
+    """What the same device had changed, and was told nothing of, is stored now: what it says is to be put on top of that, as it has it."""
+
+
 class DuplicateUid(OfficeError):
     """Another record of this reader has the UID already; ``name`` is that record's resource name."""
 

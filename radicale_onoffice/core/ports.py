@@ -449,7 +449,8 @@ class Crm(Protocol):
     """The CRM behind the store. Called before the commit and outside of any transaction; may raise UpstreamDown or Refused.
 
     ``update`` and ``delete`` raise Conflict if the CRM's own record has changed since it was adopted; it has been adopted anew then, so that
-    a write that carries no expected version is merged and tried again. ``create`` raises MadeBefore if an earlier ``create`` of the same
+    a write that carries no expected version is merged and tried again. ``update`` raises ChangedBefore if what was found is the same actor's
+    own earlier change, of which nobody knew what became. ``create`` raises MadeBefore if an earlier ``create`` of the same
     origin, of which nobody knew what became, made the record after all with other values; it is stored then. ``take_back`` undoes a
     ``create`` that the store could not keep, as far as that can be undone; it raises nothing, because the store has refused already.
     """

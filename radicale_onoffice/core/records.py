@@ -14,7 +14,7 @@ from radicale_onoffice.core import merging, rights, rules
 from radicale_onoffice.core.adoptions import Adoptions
 from radicale_onoffice.core.commits import Commit
 from radicale_onoffice.core.drafts import Draft
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, MadeBefore, NotFound, OutOfReach, Refused
+from radicale_onoffice.core.errors import BadRequest, ChangedBefore, Conflict, DuplicateUid, MadeBefore, NotFound, OutOfReach, Refused
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.lookups import reader_of_tenant
@@ -73,7 +73,8 @@ class Records(Adoptions):
         had to be written, and again if the write has to be tried again: what a device is told of a change is kept with the change.
         ``origin`` is by what else a repetition is known. MadeBefore tells that what the device repeats, of which it had been told nothing, is
         stored by now as it was the first time: whoever made the draft is to make it again, on top of that record, and put it there.
-        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, MadeBefore, DuplicateUid, BadRequest, UpstreamDown.
+        ChangedBefore tells the same of an earlier change of the same device: ``base`` and draft are to be made again, with that in them.
+        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, MadeBefore, ChangedBefore, DuplicateUid, BadRequest, UpstreamDown.
         """
         if uid is not None and not 0 < len(uid) <= MAX_UID:
             raise BadRequest(f"The UID has {len(uid)} characters; at most {MAX_UID} are accepted.")
@@ -82,7 +83,7 @@ class Records(Adoptions):
             try:
                 return self._put_once(actor, kind, draft, record_id, origin, base, expect, reach, also)
             except Conflict as error:
-                if expect is not None or isinstance(error, MadeBefore):
+                if expect is not None or isinstance(error, (MadeBefore, ChangedBefore)):
                     raise
             except Refused as error:
                 self._reports.refusal(actor, record_id or f"new ({kind})", error)

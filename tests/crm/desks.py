@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from radicale_onoffice.core.drafts import AppointmentDraft, ContactDraft, TaskDraft
+from radicale_onoffice.core.errors import ChangedBefore
 from radicale_onoffice.core.model import Actor, Appointment, Base, Contact, Entry, EntryKind, Face, Identity, Kind, Record, Slot, Task
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.reports import DEVIATION, REFUSED
@@ -53,7 +54,12 @@ class Desk:
         more = {"sent": shown(record.value) if sent is None else sent} if kind is Kind.CONTACTS else {}
         draft = DRAFTS[kind](value=replace(record.value, **changes), **more)
         had = Base(value=record.value, leftovers=record.leftovers, text=record.text)
-        return self.office.records.put(actor, kind, draft, record_id=record.id, base=had, expect=expect)
+        try:
+            return self.office.records.put(actor, kind, draft, record_id=record.id, base=had, expect=expect)
+        except ChangedBefore:  # a face makes the draft again
+            now = self.stored(record)
+            assert now is not None
+            return self.edit(now, actor, sent=sent, **changes)
 
     def remove(self, record: Record, actor: Actor = PHONE) -> None:
         self.office.records.delete(actor, record.kind, record.id)

@@ -12,8 +12,9 @@ from activesync_bridge.wbxml.element import Element as E
 from radicale_onoffice import mirrors
 from radicale_onoffice.core.model import Kind
 from tests.crm.desks import COLUMNS, TABLES, Desk
-from tests.crm.test_exactly_once import PowerFailure
-from tests.eas.phone import Phone, Refused, add, over, status_of
+from tests.crm.test_exactly_once import PowerFailure, failing_commit
+from tests.dav.test_sync import sync
+from tests.eas.phone import Phone, Refused, add, change, over, status_of
 
 KINDS = list(Kind)
 FOLDERS = {Kind.CONTACTS: "contacts", Kind.APPOINTMENTS: "calendar", Kind.TASKS: "tasks"}
@@ -26,7 +27,7 @@ TEXTS = {
     ),
     Kind.TASKS: CALENDAR.format("BEGIN:VTODO\r\nUID:{uid}\r\nDTSTAMP:20260101T000000Z\r\nSUMMARY:{title}\r\nEND:VTODO\r\n"),
 }
-NUMBERS = {"Alt": "1001", "Neu": "2002"}
+NUMBERS = {"Erst": "0000", "Alt": "1001", "Neu": "2002"}
 
 
 @dataclass
@@ -184,6 +185,40 @@ def test_an_edit_that_is_not_answered_either(place, face, kind, lost):
     assert device.send("Neu") in (201, 204, 503)
     assert device.send("Alt") in (201, 204)
     judge(place, device, "Alt")
+
+
+@pytest.mark.parametrize("minutes", [0, 20])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_change_that_is_changed_before_it_is_answered(place, kind, minutes):
+    """The server dies when onOffice has a phone's change; the user changes the same field again: no conflict with the user's own words."""
+    device = place.device("eas", kind)
+    device.send("Erst")
+    tag = {Kind.CONTACTS: Contacts.LastName, Kind.APPOINTMENTS: Calendar.Subject, Kind.TASKS: Tasks.Subject}[kind]
+    (server_id,) = device.phone.of(kind.value).items
+    key = device.phone.of(kind.value).key
+    with failing_commit(place.desk, 2), suppress(PowerFailure, Refused):
+        device.phone.sync(kind.value, change(server_id, E(tag, "Alt")))
+    assert (["Alt"], 1) == (place.titles(kind), len(place.desk.errands()))
+    if minutes:
+        place.desk.wait(minutes=minutes)
+        place.poll()
+    device.phone.of(kind.value).key = key
+    assert [] == device.phone.sync(kind.value, change(server_id, E(tag, "Neu")))
+    assert (["Neu"], []) == (place.titles(kind), place.desk.errands())
+
+
+def test_what_lies_out_of_reach_goes_again_though_its_maker_was_told_nothing(place):
+    """An appointment in a year, made over CalDAV as the server died: its client finds it there, and is told that it is not synchronised."""
+    device = place.device("dav", Kind.APPOINTMENTS)
+    *_, token = sync(device.client, "/anna/calendar/")
+    text = TEXTS[Kind.APPOINTMENTS].format(uid="far", title="Fern", number="").replace("20260401", "20270401")
+    with failing_commit(place.desk, 2), suppress(PowerFailure):
+        device.client.put("/anna/calendar/far.ics", content=text)
+    place.desk.wait(minutes=20)
+    place.poll()
+    assert 412 == device.client.put("/anna/calendar/far.ics", content=text, headers={"If-None-Match": "*"}).status_code
+    assert (set(), {"far.ics"}) == sync(device.client, "/anna/calendar/", token)[:2]
+    assert ["Fern"] == place.titles(Kind.APPOINTMENTS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

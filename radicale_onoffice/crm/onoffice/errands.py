@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
@@ -114,9 +114,12 @@ class Errands:
 
     # ----------------------------------------------------- what our store is told
 
-    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, known: Record | None) -> Record:
-        """Store what onOffice holds. ``known`` was read before the row; raises Conflict if another version was stored since: the row is older."""
-        actor = Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
+    def adopt(self, tenant: str, kind: Kind, value: Value, row: Row, known: Record | None, by: Actor | None = None) -> Record:
+        """Store what onOffice holds, as written ``by`` somebody in onOffice if it is not known to be a device's.
+
+        ``known`` was read before the row; raises Conflict if another version was stored since: the row is older.
+        """
+        actor = by or Actor(identity=Identity(tenant, "onoffice"), face=Face.CRM)
         record_id, version = (known.id, known.version) if known is not None else (None, None)
         return self._records().adopt(actor, kind, Held(value, link_of(kind, row)), record_id=record_id, version=version)
 
@@ -153,10 +156,11 @@ class Errands:
 
     # -------------------------------------------------------- unknown outcomes
 
-    def settle(self, connection: Connection, errand: Errand) -> None:
-        """Find out what became of a change or removal, and store it.
+    def settle(self, connection: Connection, errand: Errand, by: Actor | None = None) -> None:
+        """Find out what became of a change or removal, and store it, for who wants to write next.
 
-        Raises Conflict if the record is another one now, NotFound if it is gone, UpstreamDown if nobody can tell yet.
+        Raises Conflict if the record is another one now, ChangedBefore if that is ``by`` whoever wants to write, NotFound if it is gone,
+        UpstreamDown if nobody can tell yet.
         """
         tenant, link = errand.actor.identity.tenant, self.link(errand.actor.identity.tenant, errand.record_id)
         record = self.record(tenant, errand.record_id)
@@ -177,10 +181,15 @@ class Errands:
             raise self.not_known_yet(errand)
         before = errand.after if is_done and errand.after is not None else record.value
         value = sending.load(errand.kind, row, connection, before, entry_ids(before) - entry_ids(errand.before))
-        adopted = self.adopt(tenant, errand.kind, value, row, record)
+        known = record
+        if is_done and errand.after is not None and record.value == errand.before:
+            # Its device's own: what that device changes again is no conflict with it. What others wrote on top is theirs.
+            known = self.adopt(tenant, errand.kind, errand.after, row, record, errand.actor)
+        adopted = self.adopt(tenant, errand.kind, value, row, known)
         self.forget(errand)
         if adopted.version != record.version:
-            raise Conflict(record.version, adopted.version)
+            is_own = known.version != record.version and errand.actor == by
+            raise (ChangedBefore if is_own else Conflict)(record.version, adopted.version)
 
     def repeated(self, errand: Errand) -> Errand | None:
         """The errand that this one is a repetition of: a record that was perhaps made, and whose device got no answer."""

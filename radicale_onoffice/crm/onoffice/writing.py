@@ -81,7 +81,7 @@ class OnOffice:
         return self._written(errand, actor.identity.user, lambda connection, _: self._create(connection, errand))
 
     def update(self, actor: Actor, record: Record, value: Value) -> Held:
-        """Change a record there. Raises Conflict, Refused, NotFound, UpstreamDown."""
+        """Change a record there. Raises Conflict, ChangedBefore, Refused, NotFound, UpstreamDown."""
         errand = self._errand(actor, record.kind, record.id, record.value, value)
         return self._written(errand, record.id, lambda connection, earlier: self._update(connection, errand, record, earlier))
 
@@ -146,7 +146,7 @@ class OnOffice:
         after = errand.after
         assert after is not None
         for one in earlier:
-            self.errands.settle(connection, one)
+            self.errands.settle(connection, one, errand.actor)
         link = self.errands.link(record.tenant, record.id)
         if link is None:
             return self._create(connection, replace(errand, before=None))
