@@ -48,7 +48,7 @@ def test_a_database_that_does_not_answer_is_a_page_with_503(anna, away):
         connection.exec_driver_sql(f"ALTER TABLE {away} RENAME TO away")
     page = anna.get("/devices")
     assert (503, "30") == (page.status, page.answer.headers["retry-after"])
-    assert "The database does not answer" in page.text
+    assert "The server cannot answer at present" in page.text
 
 
 def test_a_database_that_cannot_be_written_shows_pages_all_the_same(anna, clock, monkeypatch):
