@@ -29,6 +29,7 @@ SAMPLES = {
     errors.TooManyDevices: (10,),
     errors.Conflict: (1, 2),
     errors.MadeBefore: ("r1", 2),
+    errors.ChangedBefore: (1, 2),
     errors.DuplicateUid: ("uid", "name"),
     errors.SignInRefused: (),
     errors.Unavailable: ("Closed.", 300),
