@@ -13,6 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -167,17 +168,23 @@ def dav(console: Console, rounds: int, *, quick: bool) -> list[Row]:
     return rows
 
 
-def phones(console: Console, only: str, *, quick: bool) -> list[eas.Row]:
-    """Measure and print the parts of ActiveSync that are wanted."""
-    rows: list[eas.Row] = []
-    for part, measure in eas.PARTS.items():
-        if only in ("", "eas", f"eas.{part}"):
-            console.print(f"ActiveSync: {part}", style="dim")
+def parts(console: Console, module: Any, name: str, only: str, *, quick: bool) -> list[Any]:
+    """Measure and print the parts of ``module`` that are wanted (``PARTS``, ``table`` of its own rows); ``name`` is what ``--only`` calls it."""
+    rows: list[Any] = []
+    for part, measure in module.PARTS.items():
+        if only in ("", name, f"{name}.{part}"):
+            console.print(f"{name}: {part}", style="dim")
             measure(rows, quick=quick)
     if rows:
-        console.print(eas.table(rows))
-        for line in eas.ratios(rows):
-            console.print(line, highlight=False)
+        console.print(module.table(rows))
+    return rows
+
+
+def phones(console: Console, only: str, *, quick: bool) -> list[eas.Row]:
+    """Measure and print the parts of ActiveSync that are wanted."""
+    rows = parts(console, eas, "eas", only, quick=quick)
+    for line in eas.ratios(rows):
+        console.print(line, highlight=False)
     return rows
 
 
@@ -189,25 +196,13 @@ def browsers(console: Console, *, quick: bool) -> list[pages.Row]:
     return rows
 
 
-def crm(console: Console, only: str, *, quick: bool) -> list[onoffice.Row]:
-    """Measure and print the parts with an onOffice that are wanted."""
-    rows: list[onoffice.Row] = []
-    for part, measure in onoffice.PARTS.items():
-        if only in ("", "onoffice", f"onoffice.{part}"):
-            console.print(f"onOffice: {part}", style="dim")
-            measure(rows, quick=quick)
-    if rows:
-        console.print(onoffice.table(rows))
-    return rows
-
-
 def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--rounds", type=int, default=40, help="requests per row and client, of the DAV part")
     parser.add_argument("--quick", action="store_true", help="small sets and few rounds only")
-    parts = [f"{name}.{part}" for name, module in (("eas", eas), ("onoffice", onoffice)) for part in module.PARTS]
-    parser.add_argument("--only", default="", choices=("", "dav", "eas", "onoffice", "pages", *parts), help="one part")
+    chosen = [f"{name}.{part}" for name, module in (("eas", eas), ("onoffice", onoffice)) for part in module.PARTS]
+    parser.add_argument("--only", default="", choices=("", "dav", "eas", "onoffice", "pages", *chosen), help="one part")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))  # so that the servers are stopped
     console = Console(width=190)
@@ -215,7 +210,7 @@ def main() -> None:
         "dav": dav(console, 8 if options.quick else options.rounds, quick=options.quick) if options.only in ("", "dav") else [],
         "eas": phones(console, options.only, quick=options.quick),
         "pages": browsers(console, quick=options.quick) if options.only in ("", "pages") else [],
-        "onoffice": crm(console, options.only, quick=options.quick),
+        "onoffice": parts(console, onoffice, "onoffice", options.only, quick=options.quick),
     }
     OUT.mkdir(exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -13,7 +13,7 @@ from radicale_onoffice.core.administration import Administrator
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.overview import KindStatus, UserStatus
-from radicale_onoffice.core.rights import REASONS, Gate
+from radicale_onoffice.core.rights import Gate, reasons
 
 bulk = typer.Typer(no_args_is_help=True, help="Many users of a tenant at once: all are changed or none.")
 Logins = Annotated[list[str], typer.Argument(help="User parts of logins; - reads them from standard input, one a line")]
@@ -40,11 +40,10 @@ def status(login: Login, config: Config, json: AsJson = False) -> None:
 
 
 def _kind(found: KindStatus) -> dict[str, object]:
-    why = [REASONS[gate] for gate in found.gates] or ([] if found.is_readable else ["the user may not read records of this kind"])
     return {
         "kind": found.kind.value,
         "on": found.is_offered,
-        "why not": why,
+        "why not": list(reasons(found.gates, is_readable=found.is_readable)),
         "count": found.count,
         "last sync": moment(found.last_sync.at if found.last_sync else None),
         "devices": found.last_sync.clients if found.last_sync else 0,

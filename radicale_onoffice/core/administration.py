@@ -10,13 +10,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from radicale_onoffice.core import lockout, rights
 from radicale_onoffice.core.accounts import Accounts
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.errors import BadRequest, NotFound, Refused
-from radicale_onoffice.core.lists import Numbered, Seen, Show
+from radicale_onoffice.core.lists import Numbered, Seen, Show, offset_of
 from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
@@ -24,9 +24,8 @@ from radicale_onoffice.core.rights import Gate
 from radicale_onoffice.core.settings import Settings, demand_kind
 from radicale_onoffice.core.titles import is_private, title
 
-PAGE_SIZE, MAX_PAGE_SIZE, MAX_PAGES = 50, 100, 100_000
+PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
 MAX_BULK = 500  # users of one action
-MAX_TEXT = 100  # characters that are searched for
 EXPORTED_AT_ONCE = 1000  # audit lines of one reading
 MAX_EXPORTED = 50_000  # audit lines in one file, which is made in memory
 
@@ -110,12 +109,10 @@ class Administration:
 
     def users(self, who: Administrator, *, text: str = "", show: Show = Show.ALL, page: int = 0, size: int = PAGE_SIZE) -> UserPage:
         """Users whose login contains the text, by login; pages are counted from 0. Raises BadRequest."""
-        offset, now = _offset(page, size, text), self._clock()
-        minutes = self._policy.lock_minutes
-        locked_since = now - timedelta(minutes=minutes) if minutes else datetime(1970, 1, 1, tzinfo=UTC)
+        offset, now = offset_of(page, size, text, most=MAX_PAGE_SIZE), self._clock()
         with self._store.reading() as tx:
             tenant = self._tenant(tx, who)
-            total, found = tx.user_page(who.tenant, text, show, locked_since, offset, size)
+            total, found = tx.user_page(who.tenant, text, show, lockout.holds_after(self._policy, now), offset, size)
             return UserPage(rows=self._rows(tx, tenant, found, now), total=total)
 
     def user(self, who: Administrator, login: str) -> UserRow:
@@ -149,7 +146,7 @@ class Administration:
 
     def devices(self, who: Administrator, *, text: str = "", page: int = 0, size: int = PAGE_SIZE) -> DevicePage:
         """All phones of the tenant, by login and id; pages are counted from 0. Raises BadRequest."""
-        offset = _offset(page, size, text)
+        offset = offset_of(page, size, text, most=MAX_PAGE_SIZE)
         with self._store.reading() as tx:
             total, rows = tx.device_page(who.tenant, text, offset, size)
         return DevicePage(rows=tuple(rows), total=total)
@@ -158,7 +155,7 @@ class Administration:
         self, who: Administrator, *, login: str = "", event: str = "", text: str = "", before: int | None = None, size: int = PAGE_SIZE
     ) -> Sequence[Numbered]:
         """The log, the newest line first: of a login, of events that begin so, with a text; ``before`` is the last number of the page before."""
-        _offset(0, size, text)
+        offset_of(0, size, text, most=MAX_PAGE_SIZE)
         with self._store.reading() as tx:
             return tx.audit_page(who.tenant, login, event, text, before, size)
 
@@ -191,6 +188,14 @@ class Administration:
         with self._store.reading() as tx:
             return _demand_user(tx, who, login).identity
 
+    @staticmethod
+    def chosen(logins: Iterable[str]) -> Sequence[str]:
+        """The users of one change, each once, by login; raises BadRequest for none or too many."""
+        wanted = sorted(set(logins))
+        if not 0 < len(wanted) <= MAX_BULK:
+            raise BadRequest(f"Choose 1 to {MAX_BULK} users at once, not {len(wanted)}.")
+        return wanted
+
     def set_gate(self, who: Administrator, logins: Iterable[str], gate: Gate, kind: Kind | None, is_open: bool) -> int:
         """Open or close a gate of these users, USER_STATE to activate and deactivate them; returns how many were not so before.
 
@@ -199,7 +204,6 @@ class Administration:
         if gate is Gate.MODULE:
             raise Refused("Whether synchronisation is booked is a matter of the whole tenant.")
         demand_kind(gate, kind)
-
         return self._change(who, logins, lambda tx, user: self._set_gate(tx, who, user.identity, gate, kind, is_open))
 
     def save_access(self, who: Administrator, login: str, access: Access) -> bool:
@@ -216,7 +220,8 @@ class Administration:
             changed = [self._set_gate(tx, who, user.identity, *gate) for gate in gates]
             before = _demand_user(tx, who, login, lock=True)
             after = replace(before, rights=rights_words, admin=access.admin)
-            self._demand_stays(who, user, is_admin=access.admin)
+            if user.identity == who.user and not access.admin:
+                raise Refused("You cannot take the right from yourself; another administrator can.")
             return self._save(tx, before, after, who) or any(changed)
 
         return bool(self._change(who, [login], change))
@@ -226,24 +231,10 @@ class Administration:
             raise Refused("You cannot deactivate yourself.")
         return self._settings.set_gate_within(tx, identity, gate, kind, is_open, who.by)
 
-    @staticmethod
-    def _demand_stays(who: Administrator, user: User, *, is_admin: bool) -> None:
-        if user.identity == who.user and not is_admin:
-            raise Refused("You cannot take the right from yourself; another administrator can.")
-
     def set_rights(self, who: Administrator, logins: Iterable[str], words: Iterable[str]) -> int:
         """Give these users these rights, "kind.right" each, and no others; returns how many had others. Raises NotFound, BadRequest."""
         wanted = _demand_rights(words)
         return self._change(who, logins, lambda tx, user: self._save(tx, user, replace(user, rights=wanted), who))
-
-    def set_admin(self, who: Administrator, login: str, is_admin: bool) -> bool:
-        """Make a user an administrator, or no longer; False if that was so. Raises NotFound, and Refused for the own right."""
-
-        def change(tx: Transaction, user: User) -> bool:
-            self._demand_stays(who, user, is_admin=is_admin)
-            return self._save(tx, user, replace(user, admin=is_admin), who)
-
-        return bool(self._change(who, [login], change))
 
     def _save(self, tx: Transaction, before: User, after: User, who: Administrator) -> bool:
         if before != after:
@@ -260,9 +251,7 @@ class Administration:
 
     def _change(self, who: Administrator, logins: Iterable[str], change: Callable[[Transaction, User], bool]) -> int:
         """All of them in one commit, or none."""
-        wanted = sorted(set(logins))
-        if not 0 < len(wanted) <= MAX_BULK:
-            raise BadRequest(f"Choose 1 to {MAX_BULK} users at once, not {len(wanted)}.")
+        wanted = self.chosen(logins)
         with self._store.writing() as tx:
             changed = [user for user in [_demand_user(tx, who, login, lock=True) for login in wanted] if change(tx, user)]
             if changed:
@@ -306,11 +295,3 @@ def _demand_rights(words: Iterable[str]) -> frozenset[str]:
 def _demand_installation(who: Administrator) -> None:
     if not who.of_installation:
         raise Refused("This concerns all tenants; it is for administrators of the installation.")
-
-
-def _offset(page: int, size: int, text: str) -> int:
-    if not (0 <= page <= MAX_PAGES and 0 < size <= MAX_PAGE_SIZE):
-        raise BadRequest(f"A page has 1 to {MAX_PAGE_SIZE} rows, and pages are counted from 0 to {MAX_PAGES}.")
-    if len(text) > MAX_TEXT or "\0" in text:
-        raise BadRequest(f"At most {MAX_TEXT} characters can be searched for.")
-    return page * size

@@ -24,18 +24,16 @@ from radicale_onoffice.core.contacts import display_name
 from radicale_onoffice.core.errors import CursorInvalid
 from radicale_onoffice.core.feeds import Cursor, Feeds
 from radicale_onoffice.core.folders import Reader
-from radicale_onoffice.core.folding import folded, spellings
+from radicale_onoffice.core.folding import MIN_DIGITS, NUMBER, folded, spellings
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Identity, Kind, Record, Slot, User, UserState
 from radicale_onoffice.core.ports import Store
 
 READERS = 64  # lists of readers that are kept in memory
-MIN_DIGITS = 3  # of a number that is searched for
 BATCH = 500  # records read at a time
 SEPARATOR = "\x1f"
 FORM = 1  # of what is kept; a new one makes the old useless
 EMAILS = (Slot.EMAIL1, Slot.EMAIL2, Slot.EMAIL3)
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-NUMBER = re.compile(r"[+0-9][0-9 ()/.\-]*")
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

@@ -60,8 +60,7 @@ def offered_kinds(who: Reader) -> tuple[Kind, ...]:
 
 def reasons(who: Reader, kind: Kind) -> tuple[str, ...]:
     """Why the kind's folder does not exist for the reader; empty = it does."""
-    closed = tuple(rights.REASONS[gate] for gate in rights.closed_gates(who.tenant, who.user, kind))
-    return closed or (() if rights.may(who.user, kind, Right.READ) else ("the user may not read records of this kind",))
+    return rights.reasons(rights.closed_gates(who.tenant, who.user, kind), is_readable=rights.may(who.user, kind, Right.READ))
 
 
 def properties(who: Reader, kind: Kind, saved: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,20 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from radicale_onoffice.core.clients import Client, Visit
+from radicale_onoffice.core.errors import BadRequest
 from radicale_onoffice.core.model import Attempts, AuditLine, Device, Door, Identity, Kind, PageSession, User
+
+MAX_PAGES = 100_000
+MAX_TEXT = 100  # characters that are searched for
+
+
+def offset_of(page: int, size: int, text: str, *, most: int) -> int:
+    """Where a page of a list begins; pages are counted from 0 and have at most ``most`` rows. Raises BadRequest."""
+    if not (0 <= page <= MAX_PAGES and 0 < size <= most):
+        raise BadRequest(f"A page has 1 to {most} rows, and pages are counted from 0 to {MAX_PAGES}.")
+    if len(text) > MAX_TEXT or "\0" in text:
+        raise BadRequest(f"At most {MAX_TEXT} characters can be searched for.")
+    return page * size
 
 
 class Show(StrEnum):

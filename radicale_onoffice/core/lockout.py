@@ -16,7 +16,7 @@ a stranger keeps nobody else out; after ``PAGE_MOST`` from anywhere all do. The 
 from __future__ import annotations
 
 import ipaddress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from radicale_onoffice.core.audit import printable
 from radicale_onoffice.core.model import Attempts, Door
@@ -33,6 +33,11 @@ def is_locked(attempts: Attempts, policy: Policy, now: datetime) -> bool:
     if attempts.locked_at is None:
         return False
     return policy.lock_minutes == 0 or now < attempts.locked_at + timedelta(minutes=policy.lock_minutes)
+
+
+def holds_after(policy: Policy, now: datetime) -> datetime:
+    """The locks that hold now are those that were set after this moment (U39)."""
+    return now - timedelta(minutes=policy.lock_minutes) if policy.lock_minutes else datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def has_expired(attempts: Attempts, policy: Policy, now: datetime) -> bool:

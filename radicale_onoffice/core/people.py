@@ -16,13 +16,12 @@ from radicale_onoffice.core.bulk import BulkRecords
 from radicale_onoffice.core.contacts import display_name
 from radicale_onoffice.core.errors import BadRequest, Conflict, NotFound, Refused
 from radicale_onoffice.core.folding import needles
-from radicale_onoffice.core.lists import Listed, Only
+from radicale_onoffice.core.lists import Listed, Only, offset_of
 from radicale_onoffice.core.model import Actor, AuditLine, Contact, Entry, Face, Identity, Kind, Record, Right, Slot, Value
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store, Transaction
 
-PAGE_SIZE, MAX_PAGES = 50, 100_000
-MAX_TEXT = 100  # characters that are searched for
+PAGE_SIZE = 50
 MAX_BULK = 500  # contacts of one change
 NEVER = "-"  # a mark that no contact has
 
@@ -83,15 +82,12 @@ class People:
 
         Pages are counted from 0. Raises BadRequest, and Refused or GateClosed without the right to read.
         """
-        if not (0 <= page <= MAX_PAGES and 0 < size <= PAGE_SIZE):
-            raise BadRequest(f"A page has 1 to {PAGE_SIZE} rows, and pages are counted from 0 to {MAX_PAGES}.")
-        if len(text) > MAX_TEXT or "\0" in text:
-            raise BadRequest(f"At most {MAX_TEXT} characters can be searched for.")
+        offset = offset_of(page, size, text, most=PAGE_SIZE)
         with self._store.reading() as tx:
             who = self._reader(tx, identity, Right.READ)
             archived = NEVER if self._policy.include_archived else "archived"
             wanted = needles(text, who.tenant.region)
-            total, rows = tx.people_page(identity, wanted, only, archived, page * size, size)
+            total, rows = tx.people_page(identity, wanted, only, archived, offset, size)
         return PeoplePage(rows=tuple(rows), total=total)
 
     def card(self, identity: Identity, record_id: str) -> Card:

@@ -44,6 +44,12 @@ def closed_gates(tenant: Tenant, user: User, kind: Kind) -> tuple[Gate, ...]:
     return tuple(gate for gate, is_closed in closed.items() if is_closed)
 
 
+def reasons(gates: Iterable[Gate], *, is_readable: bool) -> tuple[str, ...]:
+    """Why a kind is not offered, in words: the closed gates, or else that its records may not be read; empty = it is."""
+    closed = tuple(REASONS[gate] for gate in gates)
+    return closed or (() if is_readable else ("the user may not read records of this kind",))
+
+
 def may(user: User, kind: Kind, right: Right) -> bool:
     """True if the user has this right on records of the kind (rule 9)."""
     return f"{kind}.{right}" in user.rights

@@ -128,11 +128,6 @@ class Visits:
             user, found = tx.user(identity), tx.visits(identity)
         return tuple(one for one in newest_first(found) if user is not None and has_old_password(one, user))
 
-    def last_syncs(self, identity: Identity) -> Mapping[Kind, LastSync]:
-        """When each kind was last synchronised, and by how many clients within ``LATELY``; a kind that never was is missing."""
-        with self._store.reading() as tx:
-            return last_syncs(tx.visits(identity), self._clock())
-
 
 def newest_first(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
     """By when they last came, with whatever password."""
@@ -153,7 +148,7 @@ def has_old_password(visit: Visit, user: User) -> bool:
 
 
 def last_syncs(visits: tuple[Visit, ...], now: datetime) -> Mapping[Kind, LastSync]:
-    """``Visits.last_syncs`` out of visits that have been read."""
+    """When each kind was last synchronised, and by how many clients within ``LATELY``; a kind that never was is missing."""
     found: dict[Kind, LastSync] = {}
     for kind in Kind:
         moments = [one.synced[kind] for one in visits if kind in one.synced]

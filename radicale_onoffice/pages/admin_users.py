@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radicale_onoffice import spreadsheet
-from radicale_onoffice.core.administration import MAX_BULK, PAGE_SIZE, Access, Administrator, UserRow
+from radicale_onoffice.core.administration import PAGE_SIZE, Access, Administrator, UserRow
 from radicale_onoffice.core.errors import BadRequest
 from radicale_onoffice.core.lists import Show
 from radicale_onoffice.core.model import Kind, Right, UserState
@@ -73,10 +73,8 @@ def many(visit: Visit) -> Answer:
     who, word, logins = administrator(visit), visit.form.one("action"), visit.form.all("login")
     if word not in ACTIONS:
         raise BadRequest(visit.text("choose_action"))
-    if not 0 < len(logins) <= MAX_BULK:
-        raise BadRequest(visit.text("choose_users", most=MAX_BULK))
     if ACTIONS[word].asks and not visit.form.one("confirmed"):
-        return page(visit, "admin_users_ask.html", word=word, logins=logins)
+        return page(visit, "admin_users_ask.html", word=word, logins=visit.office.administration.chosen(logins))
     return visit.go("/admin/users", "users_changed", n=ACTIONS[word].act(visit, who, logins))
 
 

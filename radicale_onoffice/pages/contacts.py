@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from radicale_onoffice.core import assignment, folders
 from radicale_onoffice.core.errors import Conflict
-from radicale_onoffice.core.lists import Only
+from radicale_onoffice.core.lists import MAX_PAGES, MAX_TEXT, Only
 from radicale_onoffice.core.model import Contact, Entry, EntryKind, Kind, Slot
-from radicale_onoffice.core.people import MAX_BULK, MAX_PAGES, MAX_TEXT, PAGE_SIZE, Card, Flagged
+from radicale_onoffice.core.people import MAX_BULK, PAGE_SIZE, Card, Flagged
 from radicale_onoffice.core.people import preview as preview_of
+from radicale_onoffice.pages import tables
 from radicale_onoffice.pages.exchange import Answer, Fields
 
 if TYPE_CHECKING:
@@ -47,9 +48,14 @@ class Search:
         only = Only(word) if word in list(Only) else Only.ALL
         return Search(fields.one("search")[:MAX_TEXT], only, fields.number("page", 1, least=1, most=MAX_PAGES))
 
-    def path(self, page: int) -> str:
-        """The address of a page of the list, below the pages' own."""
-        return f"/contacts?{urlencode({'search': self.text, 'only': self.only.value, 'page': page})}"
+    def listed(self, total: int = 0) -> tables.Listed:
+        """The list, of so many contacts in all."""
+        return tables.Listed("/contacts", {"search": self.text, "only": self.only.value}, self.page, total, PAGE_SIZE)
+
+    @property
+    def here(self) -> str:
+        """The address of the page of the list that is asked for, below the pages' own."""
+        return self.listed().url(self.page)
 
 
 def show(visit: Visit) -> Answer:
@@ -64,10 +70,8 @@ def show(visit: Visit) -> Answer:
         search=asked.text,
         only=asked.only,
         choices=list(Only),
-        page=asked.page,
-        pages=-(-found.total // PAGE_SIZE),
+        listed=asked.listed(found.total),
         most=MAX_BULK,
-        url=lambda page: f"{visit.request.base}{asked.path(page)}",
         may_change=visit.office.people.may_change(visit.identity),
         is_offered=Kind.CONTACTS in folders.offered_kinds(visit.who),
     )
@@ -78,8 +82,8 @@ def flag(visit: Visit) -> Answer:
     asked, is_on = Search.of(visit.form), visit.form.one("sync") == "on"
     chosen = list(_found(visit, asked)) if visit.form.one("found") else list(visit.form.all("contact"))
     if not chosen:
-        return visit.go(asked.path(asked.page), "flag_none")
-    return _flagged(visit, asked.path(asked.page), visit.office.people.set_synced(visit.identity, chosen, is_on, by=visit.by), is_on)
+        return visit.go(asked.here, "flag_none")
+    return _flagged(visit, asked.here, visit.office.people.set_synced(visit.identity, chosen, is_on, by=visit.by), is_on)
 
 
 def flag_contact(visit: Visit, contact: str) -> Answer:

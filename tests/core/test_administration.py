@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy
 
 from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.administration import Access
 from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused
 from radicale_onoffice.core.lists import Show
 from radicale_onoffice.core.model import (
@@ -83,6 +84,20 @@ def counting(office):
 # ---------------------------------------------------------------------- who
 
 
+def save_admin(office, who, login: str, *, is_admin: bool) -> bool:
+    """Save the form about a user with everything as it comes for a new one, but for the right to administer."""
+    fresh = User(identity=Identity(who.tenant, login))
+    access = Access(
+        active=True,
+        sync_right=fresh.sync_right,
+        switches=fresh.switches,
+        other_channels=fresh.other_channels,
+        rights=fresh.rights,
+        admin=is_admin,
+    )
+    return office.administration.save_access(who, login, access)
+
+
 def test_who_is_no_administrator_is_refused(office):
     """Nobody, an ordinary user, and one who has been deactivated or has lost the right."""
     for identity in (ANNA, Identity("t", "nobody"), Identity("nowhere", "boss")):
@@ -105,7 +120,7 @@ def test_an_administrator_reaches_the_own_tenant_only(office, boss):
         lambda: office.administration.unlock(boss, ["olga"]),
         lambda: office.administration.set_gate(boss, ["anna", "olga"], Gate.SYNC_RIGHT, None, False),
         lambda: office.administration.set_rights(boss, ["olga"], []),
-        lambda: office.administration.set_admin(boss, "olga", True),
+        lambda: save_admin(office, boss, "olga", is_admin=True),
         lambda: office.administration.end_sessions(boss, "olga"),
     ):
         with pytest.raises(NotFound):
@@ -137,7 +152,7 @@ def test_the_operator_may_do_it_for_any_tenant(office):
     """Who can read the configuration file needs no user."""
     operator = office.administration.as_operator("other", "cli root")
     assert ["chief", "olga"] == logins(office.administration.users(operator))
-    assert office.administration.set_admin(operator, "olga", True)
+    assert save_admin(office, operator, "olga", is_admin=True)
     assert [("olga", "cli root", "changed")] == audited(office, tenant="other")
 
 
@@ -268,10 +283,10 @@ def test_nobody_locks_the_own_door(office, boss):
     with pytest.raises(Refused):
         office.administration.set_gate(boss, ["anna", "boss"], Gate.USER_STATE, None, False)
     with pytest.raises(Refused):
-        office.administration.set_admin(boss, "boss", False)
-    assert office.administration.set_admin(boss, "anna", True)
-    assert not office.administration.set_admin(boss, "anna", True)
-    assert office.administration.set_admin(office.administration.as_user(ANNA), "boss", False)
+        save_admin(office, boss, "boss", is_admin=False)
+    assert save_admin(office, boss, "anna", is_admin=True)
+    assert not save_admin(office, boss, "anna", is_admin=True)
+    assert save_admin(office, office.administration.as_user(ANNA), "boss", is_admin=False)
     with pytest.raises(Refused):
         office.administration.as_user(BOSS)
 

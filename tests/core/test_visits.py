@@ -15,6 +15,7 @@ from radicale_onoffice.core.accounts import Origin
 from radicale_onoffice.core.clients import Client, LastSync, client_of
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face, Identity, Kind
+from radicale_onoffice.core.visits import last_syncs
 from tests.conftest import START
 
 ANNA, NOBODY = Identity("t", "anna"), Identity("t", "nobody")
@@ -190,9 +191,9 @@ def test_what_a_client_synchronises_is_noted_per_kind(office, clock):
     clock.now += timedelta(minutes=12)
     office.visits.synced(ANNA, PHONE.client, Kind.CONTACTS)
     office.visits.synced(ANNA, PHONE.client, Kind.TASKS)
-    assert {Kind.CONTACTS: LastSync(clock.now, 2), Kind.TASKS: LastSync(clock.now, 1)} == office.visits.last_syncs(ANNA)
+    assert {Kind.CONTACTS: LastSync(clock.now, 2), Kind.TASKS: LastSync(clock.now, 1)} == last_syncs(office.visits.of(ANNA), clock.now)
     clock.now += timedelta(days=31)
-    assert 0 == office.visits.last_syncs(ANNA)[Kind.CONTACTS].clients
+    assert 0 == last_syncs(office.visits.of(ANNA), clock.now)[Kind.CONTACTS].clients
 
 
 def test_a_sync_is_noted_every_ten_minutes(office, clock):

@@ -93,7 +93,7 @@ class Errands:
 
     def is_young(self, errand: Errand) -> bool:
         """True while it may still be carried out by onOffice, long after we gave up waiting."""
-        return self._clock() - errand.at < self._late
+        return not self.is_older_than(errand, self._late)
 
     def is_older_than(self, errand: Errand, age: timedelta) -> bool:
         """True if it was sent so long ago."""

@@ -106,7 +106,7 @@ class Mirror:
     # ------------------------------------------------------------------ turns
 
     def turn(self, progress: Progress | None = None) -> str:
-        """Do what is due: "filled", "swept", "polled", or "" if another process has the lease. Raises UpstreamDown, RefusedByOnOffice."""
+        """Do what is due: "filled", "swept", "looked again", "polled", or "" if another process has the lease. Raises UpstreamDown, RefusedByOnOffice."""
         try:
             self._renew()
             memory, account, now = self.memory(), self.account(), self._clock()
