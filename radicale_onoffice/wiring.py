@@ -27,7 +27,7 @@ from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.settings import Settings
 from radicale_onoffice.core.visits import Visits
 from radicale_onoffice.crm.embedded import Embedded
-from radicale_onoffice.crm.onoffice.client import Client, pool
+from radicale_onoffice.crm.onoffice.client import Client, Patience, pool
 from radicale_onoffice.crm.onoffice.connections import Connections
 from radicale_onoffice.crm.onoffice.protocol import Action, Answer, Refusal
 from radicale_onoffice.crm.onoffice.tenants import Access, credentials_of
@@ -38,6 +38,7 @@ from radicale_onoffice.stores.sql import open_store
 # RFC 9106 4, second recommended option is 64 MiB; OWASP's minimum for argon2id is 19 MiB with two passes, which a small server can bear.
 OWASP_ARGON2ID = {"argon2__type": "ID", "argon2__memory_cost": 19456, "argon2__time_cost": 2, "argon2__parallelism": 1}
 HASHES_AT_ONCE = 2  # argon2 takes a core and 19 MiB each; more at once would let wrong passwords starve everybody else
+PATIENCE = Patience()
 
 _offices: dict[str, Office] = {}
 _building = threading.Lock()
@@ -175,9 +176,9 @@ class PatientClient(Client):
             return super().call(actions, deadline=deadline)
 
 
-def open_client(access: Access) -> Client:
+def open_client(access: Access, patience: Patience = PATIENCE) -> Client:
     """A client for an account, with connections of its own; token and secret are fetched from where they lie for each request."""
-    return PatientClient(access.url, credentials_of(access), pool(), max_actions=access.max_actions)
+    return PatientClient(access.url, credentials_of(access), pool(patience), patience=patience, max_actions=access.max_actions)
 
 
 def new_epoch() -> str:

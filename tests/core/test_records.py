@@ -185,13 +185,13 @@ def test_u46_changes_of_different_fields_are_merged_and_the_crm_wins_the_same_on
 
 
 def test_writers_at_once_lose_nothing(office):
-    """Without an expected version a write is merged again when somebody else was faster."""
+    """Without an expected version a write is merged again when another device was faster."""
     record = put_contact(office)
     names = ("street", "city", "country", "homepage")
 
     def change(name):
         draft = ContactDraft(value=replace(record.value, **{name: name}))
-        office.records.put(PHONE, CONTACTS, draft, record_id=record.id, base=Base(value=record.value))
+        office.records.put(replace(PHONE, device=name), CONTACTS, draft, record_id=record.id, base=Base(value=record.value))
 
     threads = [threading.Thread(target=change, args=(name,)) for name in names]
     for thread in threads:

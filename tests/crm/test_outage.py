@@ -147,6 +147,22 @@ def test_an_acknowledged_write_without_an_answer_is_done_once(desk, kind, when):
     assert at.number(record) in [row["id"] for row in at.rows(kind)]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_acknowledged_write_that_cannot_be_looked_up_is_not_sent_again(desk, kind):
+    """It was carried out, and neither its answer came nor, once it could not come any more, that to the first look: no look is no proof."""
+    at = desk(QUEUE)
+    at.add(kind, uid="before", name="before.item")
+    at.fault(verb="create", resourcetype=TABLES[kind], kind="reset", when="after")
+    at.outage()
+    at.add(kind)
+    at.wait(minutes=5)
+    with pytest.raises(UpstreamDown):
+        at.drain()
+    at.recover()
+    at.drain()
+    assert (2, []) == (len(at.rows(kind)), at.errands())
+
+
 def test_what_waits_holds_up_what_comes_after(desk):
     """Order is kept also when onOffice is back before the queue is sent."""
     at = desk(QUEUE)

@@ -1,23 +1,29 @@
 """``radicale-onoffice`` with less patience, for chaos: what onOffice did not carry out within seconds is known not to have been carried out.
 
-The emulator carries nothing out later than its longest delay, so a proof that takes onOffice's 120 s would only be waited for. And a server that
-lives for a quarter of a minute has to pull in that time, so what its predecessor was doing ends sooner.
+The emulator is told to refuse what was signed ``SIGNED`` ago, as onOffice does after 120 s, so that a proof takes seconds, and is one all the
+same: a call signs its last try before its deadline. And a server that lives for a quarter of a minute has to pull in that time, so what its
+predecessor was doing ends sooner.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 
 from radicale_onoffice.crm.onoffice import leases, settling
+from radicale_onoffice.crm.onoffice.client import Patience
 
-LATE = timedelta(seconds=6)
+SIGNED = timedelta(seconds=3)
+PATIENCE = Patience(deadline=4.0, rest=1.0)
+LATE = timedelta(seconds=PATIENCE.deadline) + SIGNED + timedelta(seconds=1)
 LEASE = timedelta(seconds=4)
 
 if __name__ == "__main__":
     settling.LATE, leases.LEASE = LATE, LEASE  # read by the modules that the next lines import
-    from radicale_onoffice import serving
+    from radicale_onoffice import serving, wiring
     from radicale_onoffice.cli import app
 
+    wiring.open_client = partial(wiring.open_client, patience=PATIENCE)
     os.environ[serving.NO_OPTIMIZE] = "1"  # with -O it would start the command itself
     app()

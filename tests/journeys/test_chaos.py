@@ -31,6 +31,7 @@ from radicale_onoffice.crm.onoffice.mirror import LeaseLost, Mirror
 from radicale_onoffice.stores.sql import open_store
 from tests.emulator import SECRET, TOKEN
 from tests.emulator.control import RemoteControl
+from tests.journeys import hasty
 from tests.journeys.chaos import GONE, Client, Dav, Mobile, Wire
 from tests.running import Running, free_port
 
@@ -104,6 +105,7 @@ class Chaos:
         places = [word for what in ("token", "secret") for word in (f"--{what}-file", str(directory / what))]
         self.running.command("tenant", "connect", "t", "--url", f"{url}/api/stable/api.php", *places)
         self.running.command("mirror", "fill")
+        control.set_switch("signature_seconds", int(hasty.SIGNED.total_seconds()))
         self.counts: Counter[str] = Counter()
         wire = Wire(self.running.port)
         self.clients: list[Client] = [

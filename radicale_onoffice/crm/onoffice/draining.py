@@ -115,7 +115,8 @@ class Drain:
         if not is_queued(found):
             return self._clear_up(connection, found)
         if found.state is ErrandState.SENT:
-            taken = self._look_up(connection, found)
+            # What cannot be looked up now is not sent: it may well be there.
+            taken = self._errands.look_up(connection, found) if found.after is not None else None
             if taken is not None or self._is_removed(connection, found):
                 self._store_result(connection, found, taken)
                 return None
@@ -156,9 +157,6 @@ class Drain:
             self._errands.report(errand, f"onOffice made it, and did not take all of it: {taken.refused}")
 
     # --------------------------------------------------------------- one errand
-
-    def _look_up(self, connection: Connection, errand: Errand) -> Taken | None:
-        return self._errands.look_up(connection, errand) if errand.after is not None else None
 
     def _is_removed(self, connection: Connection, errand: Errand) -> bool:
         link = self._errands.link(errand.actor.identity.tenant, errand.record_id)

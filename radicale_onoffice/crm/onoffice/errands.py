@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, OfficeError, UpstreamDown
+from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
@@ -238,19 +238,15 @@ class Errands:
             raise OutcomeUnknown(str(made.error), made.error.retry_after) from made
 
     def look_up(self, connection: Connection, errand: Errand) -> Taken | None:
-        """What onOffice made of an errand that it did not answer, if it can be seen already; None if not."""
-        try:
-            if errand.before is None:
-                crm_id = self.made(connection, errand)
-                return self.take_over(connection, errand, crm_id) if crm_id else None
-            link = self.link(errand.actor.identity.tenant, errand.record_id)
-            row = sending.read(connection, errand.kind, link.crm_id) if link else None
-            if row is None or errand.after is None or not settling.is_done(errand.kind, row, errand.before, errand.after, connection):
-                return None
-            return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after) - entry_ids(errand.before)))
-        except OfficeError as error:
-            logger.warning("what became of errand %d cannot be looked up now: %s", errand.number, error)
+        """What onOffice made of an errand that it did not answer; None if nothing of it can be seen. Raises OfficeError if nobody can look now."""
+        if errand.before is None:
+            crm_id = self.made(connection, errand)
+            return self.take_over(connection, errand, crm_id) if crm_id else None
+        link = self.link(errand.actor.identity.tenant, errand.record_id)
+        row = sending.read(connection, errand.kind, link.crm_id) if link else None
+        if row is None or errand.after is None or not settling.is_done(errand.kind, row, errand.before, errand.after, connection):
             return None
+        return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after) - entry_ids(errand.before)))
 
     def differs(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
         """True if a change is one that onOffice has to know of. Raises UpstreamDown, Refused."""

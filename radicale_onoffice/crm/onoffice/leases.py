@@ -17,15 +17,15 @@ from radicale_onoffice.core.ports import Store
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)  # renewed by whoever works, and every BEAT
-BEAT = 10.0  # seconds; two may fail
+LEASE = timedelta(seconds=30)  # renewed by whoever works, and all the while
+BEATS = 3  # renewals in that time; two may fail
 
 
 class Renewal:
     """While it is entered, all leases of a holder go on; they end by themselves when the process does."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], holder: str, *, beat: float = BEAT):
-        self._store, self._clock, self._holder, self._beat = store, clock, holder, beat
+    def __init__(self, store: Store, clock: Callable[[], datetime], holder: str):
+        self._store, self._clock, self._holder, self._beat = store, clock, holder, LEASE.total_seconds() / BEATS
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 

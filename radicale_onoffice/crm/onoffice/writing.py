@@ -25,6 +25,7 @@ by its ``Origin``, whatever was edited meanwhile. While onOffice is down a devic
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -48,6 +49,7 @@ from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
+logger = logging.getLogger(__name__)
 Write = Callable[[Connection, Sequence[Errand]], Held]  # the errands are what is on its way of the same record
 LOCKS = 64  # a lock for all records with the same checksum
 
@@ -232,10 +234,12 @@ class OnOffice:
 
     def _found_out(self, connection: Connection, errand: Errand, error: OutcomeUnknown) -> Held:
         """A write without an answer: done if it can be seen; else the errand stays, for whoever comes next."""
-        taken = self.errands.look_up(connection, errand)
-        if taken is not None:
-            return _held(taken, errand)
-        return self._kept(errand, error)
+        try:
+            taken = self.errands.look_up(connection, errand)
+        except OfficeError as trouble:
+            logger.warning("what became of errand %d cannot be looked up now: %s", errand.number, trouble)
+            taken = None
+        return _held(taken, errand) if taken is not None else self._kept(errand, error)
 
     def _kept(self, errand: Errand, error: OutcomeUnknown, link: Link | None = None) -> Held:
         """What is done about a write of which nothing is known: the device comes again, or it is acknowledged and sent until it is done."""
