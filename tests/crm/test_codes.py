@@ -13,6 +13,7 @@ from radicale_onoffice import mirrors, pulling
 from radicale_onoffice.core import reports
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import codes
+from radicale_onoffice.crm.onoffice.contacts import SYNC
 from tests.crm.desks import ANNA, Desk
 from tests.eas.phone import Phone, Refused, over
 from tests.emulator.errors import MESSAGES
@@ -21,7 +22,6 @@ EVERY = sorted((set(MESSAGES) | set(codes.FAULTS) | {4711}) - {0, 97})  # 0 is O
 LATER = {1, 22, 26, 27, *range(40, 50), 70, *range(102, 109), 134, 135, 136, 137, 150, 153, 155, 158, 175, 176}
 LATER |= {183, 189, 190, 193, 201, 240, 243, 248, 303, 999}  # ours or onOffice's to mend: the device comes again
 ASKED_ANEW = {75, 138, 141, 143, 144, 145, 154}  # a field is gone: what there is is asked for, and the change goes without it
-SOME = (1, 77, 79, 88, 131, 136, 156, 174, 216, 217, 218, 252, 254, 255, 261, 262, 300, 4711)
 TABLES = {Kind.CONTACTS: "address", Kind.APPOINTMENTS: "calendar", Kind.TASKS: "task"}
 WHERE = {Kind.CONTACTS: "contacts", Kind.APPOINTMENTS: "calendar", Kind.TASKS: "tasks"}
 CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{}END:VCALENDAR\r\n"
@@ -48,14 +48,14 @@ class Place:
     def change(self, face: str, urgent: bool = True) -> tuple[int, str]:
         """Another priority of the task: HTTP status, and of a phone the item's status, of a 503 its header."""
         if face == "dav":
-            return self._over_http(self.dav.put("/anna/tasks/a.ics", content=TODO.format(uid="a", priority=1 if urgent else 9)))
+            return self.over_http(self.dav.put("/anna/tasks/a.ics", content=TODO.format(uid="a", priority=1 if urgent else 9)))
         importance = E(Tasks.Importance, "2" if urgent else "0")
         return self._over_eas(E(AirSync.Change, (E(AirSync.ServerId, self.item), data(importance))))
 
-    def remove(self, face: str, path: str, item: str) -> tuple[int, str]:
+    def remove(self, face: str, path: str, item: str, collection: str = "appointments") -> tuple[int, str]:
         if face == "dav":
-            return self._over_http(self.dav.delete(path))
-        return self._over_eas(E(AirSync.Delete, (E(AirSync.ServerId, item),)), collection="appointments")
+            return self.over_http(self.dav.delete(path))
+        return self._over_eas(E(AirSync.Delete, (E(AirSync.ServerId, item),)), collection=collection)
 
     def make_over_eas(self, client_id: str) -> tuple[int, str]:
         fields = data(E(Tasks.Subject, f"Anruf {client_id}"), E(Tasks.Complete, "0"))
@@ -67,7 +67,7 @@ class Place:
             return [line.detail for line in tx.audit("t", 1000, login="anna", event="refused")]
 
     @staticmethod
-    def _over_http(answer) -> tuple[int, str]:
+    def over_http(answer) -> tuple[int, str]:
         return answer.status_code, "Retry-After" if "retry-after" in answer.headers else ""
 
     def _over_eas(self, command: E, collection: str = "tasks") -> tuple[int, str]:
@@ -91,6 +91,11 @@ class Place:
 
 def data(*fields: E) -> E:
     return E(AirSync.ApplicationData, fields)
+
+
+def in_log(caplog, code: int) -> bool:
+    """True if the log has onOffice's words and its code."""
+    return any(one.levelno >= logging.WARNING and f"No{code}. (onOffice code {code})" in one.getMessage() for one in caplog.records)
 
 
 @pytest.fixture
@@ -120,9 +125,8 @@ def test_every_code_of_a_change(place, face, caplog):
         answer = place.change(face)
         place.desk.control.clear_faults()
         told = place.told()
-        in_log = any(one.levelno >= logging.WARNING and f"No{code}. (onOffice code {code})" in one.getMessage() for one in caplog.records)
         on_page = [f"No{code}." in detail for detail in told[: len(told) - known]]
-        seen[code] = (answer, in_log, on_page)
+        seen[code] = (answer, in_log(caplog, code), on_page)
         wanted[code] = (COME_AGAIN[face], True, []) if code in LATER else (REFUSED[face], True, [True])
         if code in LATER and face == "eas":
             place.phone.sync("tasks")  # it comes again: without the change, which the user made anew
@@ -158,52 +162,100 @@ def test_who_is_not_let_in_comes_again(place, face, caplog):
 
 
 @pytest.mark.parametrize("kind", list(Kind))
-def test_codes_of_a_new_record(place, kind):
-    """Refused: nowhere, and told; else to come again. What is repeated afterwards is made once."""
+def test_every_code_of_a_new_record(place, kind, caplog):
+    """Refused: nowhere, and told in onOffice's words; else to come again. What is repeated afterwards is made once."""
     rows, stored = len(place.desk.rows(kind)), len(place.desk.all_stored(kind))
-    extension = "vcf" if kind is Kind.CONTACTS else "ics"
-    for code in SOME:
-        place.desk.fault(kind="error", verb="create", resourcetype=TABLES[kind], code=code, message=f"No{code}.")
+    extension, seen, wanted = "vcf" if kind is Kind.CONTACTS else "ics", {}, {}
+    for code in EVERY:
+        caplog.clear()
+        times = 2 if code in ASKED_ANEW else 1
+        place.desk.fault(kind="error", verb="create", resourcetype=TABLES[kind], code=code, message=f"No{code}.", times=times)
         text = TEXTS[kind].format(uid=f"n{code}", priority=5)
         answer = place.dav.put(f"/anna/{WHERE[kind]}/n{code}.{extension}", content=text)
-        assert (code, 503 if code in LATER else 403) == (code, answer.status_code)
-        assert (code in LATER) != any(f"new ({kind})" in one and f"No{code}." in one for one in place.told())
         place.desk.recover()
+        on_page = [f"new ({kind})" in one for one in place.told() if f"No{code}." in one]
+        seen[code] = (place.over_http(answer), in_log(caplog, code), on_page)
+        wanted[code] = (COME_AGAIN["dav"], True, []) if code in LATER else (REFUSED["dav"], True, [True])
+    assert wanted == seen
     place.desk.wait(minutes=3)
     assert (rows, stored) == (len(place.desk.rows(kind)), len(place.desk.all_stored(kind)))
     assert 201 == place.dav.put(f"/anna/{WHERE[kind]}/n1.{extension}", content=TEXTS[kind].format(uid="n1", priority=5)).status_code
     assert rows + 1 == len(place.desk.rows(kind))
 
 
-def test_codes_of_what_a_phone_makes(place):
+def test_every_code_of_what_a_phone_makes(place):
     """Add 6: the phone drops its copy; or 503, and the same Add again."""
-    for code in SOME:
-        place.desk.fault(kind="error", verb="create", resourcetype="task", code=code, message="No.")
-        assert (code, COME_AGAIN["eas"] if code in LATER else (200, "6")) == (code, place.make_over_eas(f"c{code}"))
+    seen = {}
+    for code in EVERY:
+        times = 2 if code in ASKED_ANEW else 1
+        place.desk.fault(kind="error", verb="create", resourcetype="task", code=code, message="No.", times=times)
+        seen[code] = place.make_over_eas(f"c{code}")
         place.desk.recover()
         if code in LATER:
             place.phone.sync("tasks")
+    assert {code: COME_AGAIN["eas"] if code in LATER else (200, "6") for code in EVERY} == seen
     assert 1 == len(place.desk.rows(Kind.TASKS))
 
 
-@pytest.mark.parametrize(("face", "refused"), [("dav", (403, "")), ("eas", (200, "7"))])
-def test_codes_of_a_removal(place, face, refused):
-    """Refused: it stays there and here, and comes again on the phone; gone already: it is gone here, too."""
-    assert 201 == place.dav.put("/anna/calendar/e.ics", content=EVENT.format(uid="e")).status_code
-    place.phone.sync("appointments")
-    (item,) = place.phone.of("appointments").items
-    for code in (156, 168, 174, 217, 4711, 155, 999):
-        place.desk.fault(kind="error", verb="delete", resourcetype="calendar", code=code, message=f"No{code}.", times=99)
-        answer = place.remove(face, "/anna/calendar/e.ics", item)
-        assert (code, COME_AGAIN[face] if code in LATER else refused) == (code, answer)
+def test_every_code_of_the_flag_of_a_new_contact(place, caplog):
+    """The address is made, and its Sync flag refused: the contact stays in onOffice, and the page tells; else the PUT comes again, and sets it."""
+    seen, wanted = {}, {}
+    for code in EVERY:
+        caplog.clear()
+        rows = len(place.desk.rows(Kind.CONTACTS))
+        place.desk.fault(kind="error", verb="create", resourcetype="relation", code=code, message=f"No{code}.", times=99)
+        path, text = f"/anna/contacts/n{code}.vcf", CARD.format(uid=f"n{code}")
+        answer = place.over_http(place.dav.put(path, content=text))
         place.desk.recover()
+        told = any(f"did not take all of it: No{code}." in one for one in place.desk.told())
+        again = place.dav.put(path, content=text).status_code if code in LATER else 0
+        flags = place.desk.control.linked(SYNC)
+        seen[code] = (answer, told, in_log(caplog, code), again, len(place.desk.rows(Kind.CONTACTS)) - rows, len(flags))
+        wanted[code] = (COME_AGAIN["dav"], False, True, 201, 1, 1) if code in LATER else ((201, ""), True, True, 0, 1, 0)
+        for parent, child in flags:
+            place.desk.control.unlink(SYNC, parent, child)
+    assert wanted == seen
+    assert [] == place.desk.errands()
+
+
+@pytest.mark.parametrize("face", ["dav", "eas"])
+def test_every_code_of_the_flag_of_a_contact_that_is_taken_off(place, face, caplog):
+    """A contact that a device deletes stays in onOffice and loses its Sync flag; refused, it comes again on the device."""
+    assert 201 == place.dav.put("/anna/contacts/k.vcf", content=CARD.format(uid="k")).status_code
+    place.phone.sync("contacts")
+    (item,) = place.phone.of("contacts").items
+    seen, wanted = {}, {}
+    for code in EVERY:
+        caplog.clear()
+        place.desk.fault(kind="error", verb="delete", resourcetype="relation", code=code, message=f"No{code}.", times=99)
+        answer = place.remove(face, "/anna/contacts/k.vcf", item, "contacts")
+        place.desk.recover()
+        place.phone.sync("contacts")
+        seen[code] = (answer, in_log(caplog, code), [item] == list(place.phone.of("contacts").items))
+        wanted[code] = (COME_AGAIN[face] if code in LATER else REFUSED[face], True, True)
+    assert wanted == seen
+
+
+@pytest.mark.parametrize("face", ["dav", "eas"])
+def test_every_code_of_a_removal(place, face, caplog):
+    """Refused, or denied to be there though it can be seen: it stays there and here, and comes again on the phone."""
+    for code in EVERY:
+        caplog.clear()
+        path = f"/anna/calendar/e{code}.ics"
+        assert 201 == place.dav.put(path, content=EVENT.format(uid=f"e{code}")).status_code
+        place.phone.sync("appointments")
+        (item,) = place.phone.of("appointments").items
+        place.desk.fault(kind="error", verb="delete", resourcetype="calendar", code=code, message=f"No{code}.", times=99)
+        answer = place.remove(face, path, item)
+        place.desk.recover()
+        assert (code, COME_AGAIN[face] if code in LATER else REFUSED[face]) == (code, answer)
+        assert in_log(caplog, code)
+        assert (code in LATER) != any(f"No{code}." in one for one in place.told())
         place.phone.sync("appointments")
         assert ([item], 1) == (list(place.phone.of("appointments").items), len(place.desk.rows(Kind.APPOINTMENTS)))
-        assert (code in LATER) != any(f"No{code}." in one for one in place.told())
-    place.desk.fault(kind="error", verb="delete", resourcetype="calendar", code=169, message="Appointment not found")
-    assert place.remove(face, "/anna/calendar/e.ics", item)[0] in (200, 204)
-    place.phone.sync("appointments")
-    assert {} == place.phone.of("appointments").items
+        assert place.remove(face, path, item)[0] in (200, 204)
+        place.phone.sync("appointments")
+        assert {} == place.phone.of("appointments").items
 
 
 def test_every_code_of_a_reading_call(place):
@@ -250,3 +302,16 @@ def test_a_field_that_an_administrator_took_away_stops_the_mirror_for_one_turn_o
         puller.finish(60)
         with place.desk.office.store.reading() as tx:
             assert expected == (mirrors.trouble_of(tx, "t") is not None)
+
+
+@pytest.mark.parametrize("face", ["dav", "eas"])
+def test_a_removal_of_what_is_gone_meanwhile_is_one(place, face):
+    """Somebody deletes the appointment in onOffice between our look at it and our removal (169): it is gone here, too, and nobody is refused."""
+    assert 201 == place.dav.put("/anna/calendar/e.ics", content=EVENT.format(uid="e")).status_code
+    place.phone.sync("appointments")
+    (item,) = place.phone.of("appointments").items
+    record = next(one for one in place.desk.all_stored(Kind.APPOINTMENTS))
+    place.desk.emulated.wires["t"].then = lambda: place.desk.control.delete("calendar", place.desk.number(record))
+    assert place.remove(face, "/anna/calendar/e.ics", item)[0] in (200, 204)
+    place.phone.sync("appointments")
+    assert ({}, [], []) == (place.phone.of("appointments").items, place.told(), place.desk.errands())

@@ -14,7 +14,8 @@ RIGHT   RefusedByOnOffice     DAV 403; phones: Add 6, Change 7 and the stored it
 GATE    RefusedByOnOffice     the same                                              the same
 VALUE   RefusedByOnOffice     the same                                              the same
 GONE    GoneFromOnOffice      as RIGHT while the record is seen (it may not be      as RIGHT; nothing but the log if the record is gone
-                              written); else DAV 404, phones 8
+                              written); else DAV 404, phones 8, and a removal
+                              is done
 ======  ====================  ====================================================  =====================================================
 
 Reads are answered from our store, so that none of this reaches a device: a poll that is refused stands in `mirror status` until one is not.

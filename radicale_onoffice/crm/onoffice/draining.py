@@ -20,7 +20,7 @@ from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refus
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.reports import REFUSED
-from radicale_onoffice.crm.onoffice import sending, settling
+from radicale_onoffice.crm.onoffice import sending
 from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
@@ -162,7 +162,7 @@ class Drain:
         link = self._errands.link(errand.actor.identity.tenant, errand.record_id)
         if errand.after is not None or link is None:
             return False
-        return settling.is_removed(sending.read(connection, errand.kind, link.crm_id), errand.kind, connection)
+        return sending.is_removed(sending.read(connection, errand.kind, link.crm_id), errand.kind, connection)
 
     def _sent(self, connection: Connection, errand: Errand) -> ErrandState | None:
         waiting = replace(errand, state=ErrandState.WAITING)

@@ -173,7 +173,7 @@ class Errands:
             self.drop(record)
             raise NotFound(f"onOffice has no record {record.id!r} any more.")
         is_done = errand.after is not None and settling.is_done(errand.kind, row, errand.before, errand.after, connection)
-        if errand.after is None and settling.is_removed(row, errand.kind, connection):
+        if errand.after is None and sending.is_removed(row, errand.kind, connection):
             self.forget(errand)
             self.drop(record)
             raise NotFound(f"The record {record.id!r} is removed.")

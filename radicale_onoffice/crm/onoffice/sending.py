@@ -164,6 +164,9 @@ def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, action
     """Say what a create could not say, and read back. Raises Made."""
     try:
         _, row, refused = _perform(connection, kind, crm_id, actions)
+        for action, refusal in refused:
+            if refusal.fault in DOWN:
+                raise error_of(action, refusal, RETRY_AFTER)
         if row is None:
             raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", RETRY_AFTER)
         told = "; ".join(dict.fromkeys(str(refusal) for _, refusal in refused))
@@ -182,8 +185,15 @@ def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
     """Take a record out of onOffice, as far as it can be; one that is gone already is no error. Raises as ``change``."""
     actions = rows.remove(kind, crm_id, connection.account())
     for action, result in zip(actions, connection.call(actions), strict=True):
-        if isinstance(result, Refusal) and result.fault is not Fault.GONE:
+        if isinstance(result, Refusal) and not (
+            result.fault is Fault.GONE and is_removed(read(connection, kind, crm_id), kind, connection)
+        ):
             raise NotTaken(None, _error_of((action, result), is_there=True))
+
+
+def is_removed(row: Record | None, kind: Kind, connection: Connection) -> bool:
+    """True if a record is as far out of onOffice as it can be (``rows.remove``)."""
+    return row is None or rules.is_removed(load(kind, row, connection, None))
 
 
 def _perform(

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from radicale_onoffice.core import rules
 from radicale_onoffice.core.errors import Refused
 from radicale_onoffice.core.model import Contact, EntryKind, Kind, Task, Value
 from radicale_onoffice.core.ports import Errand
@@ -134,11 +133,6 @@ def made_by(connection: Connection, errand: Errand) -> list[str]:
     changed = changed_since(connection, errand.kind, errand.at)
     found = {row.id for row in changed if says_all(errand.kind, row, errand.after, connection)}
     return sorted(found, key=lambda one: (len(one), one))
-
-
-def is_removed(row: Record | None, kind: Kind, connection: Connection) -> bool:
-    """True if a record is as far out of onOffice as it can be (``rows.remove``)."""
-    return row is None or rules.is_removed(sending.load(kind, row, connection, None))
 
 
 def unfinished(connection: Connection, kind: Kind, row: Record, wanted: Value) -> list[Action]:

@@ -345,7 +345,7 @@ class OnOffice:
 
     def _removed(self, connection: Connection, errand: Errand, crm_id: str, error: OutcomeUnknown) -> Held:
         try:
-            is_removed = settling.is_removed(sending.read(connection, errand.kind, crm_id), errand.kind, connection)
+            is_removed = sending.is_removed(sending.read(connection, errand.kind, crm_id), errand.kind, connection)
         except OfficeError:
             is_removed = False
         if is_removed:
