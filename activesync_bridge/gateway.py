@@ -25,7 +25,7 @@ from activesync_bridge import policy
 from activesync_bridge.request import Request
 from activesync_bridge.session import Announced, Answer, Options, Session
 from activesync_bridge.status import Common, answer, refusal
-from radicale_onoffice.core.accounts import Origin, Verify
+from radicale_onoffice.core.accounts import Caller, Verify
 from radicale_onoffice.core.errors import OfficeError, SignInRefused
 from radicale_onoffice.core.folders import Reader
 from radicale_onoffice.core.model import Face
@@ -47,8 +47,8 @@ class Gateway:
     def sign_in(self, authorization: str, address: str, device: str = "", label: str = "") -> Reader:
         """The user of a Basic Authorization header; raises SignInRefused and Unavailable."""
         login, password = credentials(authorization)
-        origin = Origin(address=address, face=Face.EAS, device=device, label=label)
-        return self.office.accounts.admit(login, password, origin, verify=self.verify)
+        caller = Caller(address=address, face=Face.EAS, device=device, label=label)
+        return self.office.accounts.admit(login, password, caller, verify=self.verify)
 
     def open(self, request: Request, who: Reader) -> Session | Answer:
         """The session of a request of a user who has just signed in, or the answer that the device's state demands."""

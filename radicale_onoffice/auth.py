@@ -16,7 +16,7 @@ from radicale import log as radicale_log
 from radicale.pathutils import sanitize_path
 
 from radicale_onoffice import answers, errors, options, turns, wiring
-from radicale_onoffice.core.accounts import Accounts, Origin
+from radicale_onoffice.core.accounts import Accounts, Caller
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face
 from radicale_onoffice.pages.exchange import SESSION_COOKIE, read_cookies
@@ -51,9 +51,9 @@ class Auth(radicale_auth.BaseAuth):
     def _login_ext(self, login, password, context):
         if hmac.compare_digest(password.encode("utf-8", "surrogatepass"), self._session_word.encode()):
             return login
-        origin = Origin(address=getattr(context, "remote_addr", "") or "", face=Face.DAV, device=answers.device())
+        caller = Caller(address=getattr(context, "remote_addr", "") or "", face=Face.DAV, device=answers.device())
         try:
-            user = self._accounts.sign_in(login, password, origin, verify=self._backend)
+            user = self._accounts.sign_in(login, password, caller, verify=self._backend)
         except SignInRefused:
             return ""
         except Unavailable as error:

@@ -14,6 +14,7 @@ from passlib.context import CryptContext
 
 from radicale_onoffice import formats, options, turns
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.address_list import AddressList
 from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.bulk import BulkRecords
 from radicale_onoffice.core.devices import Devices
@@ -21,7 +22,6 @@ from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.office import Office
 from radicale_onoffice.core.overview import Overview
-from radicale_onoffice.core.people import People
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.settings import Settings
@@ -162,7 +162,7 @@ def assemble(
         directory=Directory(store, feeds, default_tenant),
         visits=visits,
         administration=administration,
-        people=People(store, records, policy, clock),
+        address_list=AddressList(store, records, policy, clock),
         overview=Overview(store, accounts, feeds, policy, clock),
     )
 

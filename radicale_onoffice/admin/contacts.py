@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from radicale_onoffice.admin.console import AsJson, Config, administrator, clear, err, fail, identity_of, opened, out, print_json, show
+from radicale_onoffice.core.address_list import Card
 from radicale_onoffice.core.lists import Only
 from radicale_onoffice.core.model import Slot
-from radicale_onoffice.core.people import Card
 
 contacts = typer.Typer(
     no_args_is_help=True, help="A user's contacts, with that user's rights: find them, synchronise them, assign numbers."
@@ -31,7 +31,7 @@ def list_contacts(
 ) -> None:
     """List or search contacts by last name, with the Sync flag of the user."""
     with opened(config) as office:
-        found = office.people.search(identity_of(office, user), text, only=only, page=page - 1)
+        found = office.address_list.search(identity_of(office, user), text, only=only, page=page - 1)
     rows = [{"id": row.record_id, "name": row.name, "company": row.company, "synced": row.is_synced} for row in found.rows]
     if json:
         print_json({"total": found.total, "page": page, "contacts": rows})
@@ -55,7 +55,7 @@ def unsync(record_ids: RecordIds, user: ForUser, config: Config) -> None:
 
 def _flag(record_ids: list[str], user: str, config: str, *, is_synced: bool) -> None:
     with opened(config) as office:
-        flagged = office.people.set_synced(identity_of(office, user), record_ids, is_synced, by=administrator())
+        flagged = office.address_list.set_synced(identity_of(office, user), record_ids, is_synced, by=administrator())
     out.print(f"{flagged.changed} contacts are {'now' if is_synced else 'no longer'} synchronised to {user}.")
     for record_id, reason in flagged.failed:
         err.print(f"{record_id}: {reason}", markup=False, highlight=False, soft_wrap=True)
@@ -68,7 +68,7 @@ def _flag(record_ids: list[str], user: str, config: str, *, is_synced: bool) -> 
 def list_slots(record_id: RecordId, user: ForUser, config: Config, json: AsJson = False) -> None:
     """List a contact's numbers and addresses with their Sync assignment."""
     with opened(config) as office:
-        card = office.people.card(identity_of(office, user), record_id)
+        card = office.address_list.card(identity_of(office, user), record_id)
     rows: list[dict[str, object]] = [
         {
             "entry": one.id,
@@ -88,7 +88,7 @@ def list_slots(record_id: RecordId, user: ForUser, config: Config, json: AsJson 
 def preview(record_id: RecordId, user: ForUser, config: Config, json: AsJson = False) -> None:
     """Tell what the phone shows of a contact's numbers and addresses, or would show if it were synchronised."""
     with opened(config) as office:
-        card = office.people.card(identity_of(office, user), record_id)
+        card = office.address_list.card(identity_of(office, user), record_id)
     _show_fields(card, as_json=json)
 
 
@@ -112,6 +112,6 @@ def assign(
         fail(f"There is no slot {slot!r}; slots are {', '.join(Slot)}, or none.")
     with opened(config) as office:
         identity = identity_of(office, user)
-        expect = office.people.card(identity, record_id).version
-        card = office.people.give_slot(identity, record_id, entry, None if slot == "none" else Slot(slot), expect=expect)
+        expect = office.address_list.card(identity, record_id).version
+        card = office.address_list.give_slot(identity, record_id, entry, None if slot == "none" else Slot(slot), expect=expect)
     _show_fields(card, as_json=json)

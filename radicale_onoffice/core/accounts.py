@@ -52,7 +52,7 @@ Verify = Callable[[str, str], bool]  # login, password -> right? for a foreign p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Caller:
     """Where an attempt comes from: for the log, and to tell the user's clients apart. ``device`` is a DeviceId or a User-Agent."""
 
     address: str = ""
@@ -112,11 +112,11 @@ class Accounts:
 
     # -------------------------------------------------------------- sign in
 
-    def sign_in(self, login: str, password: str, origin: Origin, *, door: Door = Door.SYNC, verify: Verify | None = None) -> User:
+    def sign_in(self, login: str, password: str, caller: Caller, *, door: Door = Door.SYNC, verify: Verify | None = None) -> User:
         """``admit``, for who needs the user only."""
-        return self.admit(login, password, origin, door=door, verify=verify).user
+        return self.admit(login, password, caller, door=door, verify=verify).user
 
-    def admit(self, login: str, password: str, origin: Origin, *, door: Door = Door.SYNC, verify: Verify | None = None) -> Reader:
+    def admit(self, login: str, password: str, caller: Caller, *, door: Door = Door.SYNC, verify: Verify | None = None) -> Reader:
         """The user behind a login and a password, with the tenant.
 
         ``verify`` asks a foreign backend instead of the stored hash. Raises SignInRefused, whatever the reason, and Maintenance or
@@ -129,22 +129,22 @@ class Accounts:
         with self._store.reading() as tx:
             maintenance = tx.setting(MAINTENANCE_KEY) if door is Door.SYNC else None
             account, attempts = tx.visitor(identity, door)
-            here = _here(tx, identity, door, origin)
+            here = _here(tx, identity, door, caller)
         user = account[1] if account else None
         if maintenance:
             raise _maintenance(maintenance)
         if lockout.is_closed(door, attempts, here, self._policy, now):
             raise SignInRefused
         if not self._is_right(user, login, password, verify, now) or (user and door is Door.SYNC and self.is_expired(user)):
-            self._count(identity, door, origin, attempts, now)
+            self._count(identity, door, caller, attempts, now)
             raise SignInRefused
         assert account is not None
         if attempts.failures or here.failures:
             with self._store.writing() as writing:
-                _forget(writing, identity, door, origin)
-                self._visits.came_in_within(writing, account[1], origin.client, origin.address)
+                _forget(writing, identity, door, caller)
+                self._visits.came_in_within(writing, account[1], caller.client, caller.address)
         else:
-            self._visits.came_in(account[1], origin.client, origin.address)
+            self._visits.came_in(account[1], caller.client, caller.address)
         return Reader(tenant=account[0], user=account[1])
 
     @staticmethod
@@ -191,29 +191,29 @@ class Accounts:
             if now is not None and now.password == user.password:
                 tx.save_user(replace(now, password=stored))
 
-    def _count(self, identity: Identity, door: Door, origin: Origin, before: Attempts, now: datetime) -> None:
+    def _count(self, identity: Identity, door: Door, caller: Caller, before: Attempts, now: datetime) -> None:
         with self._store.writing() as tx:
             if lockout.has_expired(before, self._policy, now):
                 tx.clear_attempts(identity, door)
-            attempts = tx.add_failure(identity, door, now, origin.address)
+            attempts = tx.add_failure(identity, door, now, caller.address)
             if door is Door.PAGE:
-                tx.add_failure(identity, door, now, origin.address, lockout.place_of(origin.address))
+                tx.add_failure(identity, door, now, caller.address, lockout.place_of(caller.address))
                 tx.prune_places(identity, door, MAX_PLACES)
             self._failures += 1
             if self._failures % PRUNE_EVERY == 0:
                 tx.prune_attempts(MAX_STRANGERS)
-            self._visits.failed_within(tx, identity, origin.client, origin.address)
+            self._visits.failed_within(tx, identity, caller.client, caller.address)
             crossed = lockout.crosses(door, attempts, self._policy) and tx.lock(identity, door, now)
             if crossed:
-                detail = f"after {attempts.failures} wrong passwords, last from {origin.address} {origin.device}"
+                detail = f"after {attempts.failures} wrong passwords, last from {caller.address} {caller.device}"
                 line = AuditLine(
-                    at=now, tenant=identity.tenant, login=identity.user, actor=origin.face, event="locked", detail=printable(detail)
+                    at=now, tenant=identity.tenant, login=identity.user, actor=caller.face, event="locked", detail=printable(detail)
                 )
                 tx.add_audit(line, of_users=True)
         if crossed:
             logger.warning(
                 "sync access locked: login=%s address=%s face=%s device=%s failures=%d (unlock: page, or `radicale-onoffice user unlock`)",
-                *map(printable, (self.login_name(identity), origin.address, origin.face, origin.device)),
+                *map(printable, (self.login_name(identity), caller.address, caller.face, caller.device)),
                 attempts.failures,
             )
 
@@ -282,7 +282,7 @@ class Accounts:
         line = AuditLine(at=self._clock(), tenant=identity.tenant, login=identity.user, actor=by, event=event, detail=detail)
         tx.add_audit(line)
 
-    def change_password(self, session: PageSession, old: str, new: str, origin: Origin, *, verify: Verify | None = None) -> None:
+    def change_password(self, session: PageSession, old: str, new: str, caller: Caller, *, verify: Verify | None = None) -> None:
         """A user's own change on the page: ends the user's other sessions, and leaves the sync lock (rule 90).
 
         Raises SignInRefused for a wrong old password, which counts at the page's door, or while that refuses tries; BadRequest for a new one
@@ -295,12 +295,12 @@ class Accounts:
         now, identity = self._clock(), session.identity
         with self._store.reading() as tx:
             account, attempts = tx.visitor(identity, Door.PAGE)
-            here = _here(tx, identity, Door.PAGE, origin)
+            here = _here(tx, identity, Door.PAGE, caller)
         user = account[1] if account else None
         if lockout.is_closed(Door.PAGE, attempts, here, self._policy, now):
             raise SignInRefused
         if user is None or not self._is_right(user, self.login_name(identity), old, None, now):
-            self._count(identity, Door.PAGE, origin, attempts, now)
+            self._count(identity, Door.PAGE, caller, attempts, now)
             raise SignInRefused
         stored = self._hasher.hash(new)
         with self._store.writing() as tx:
@@ -308,7 +308,7 @@ class Accounts:
             if current is None or current.password_changed != user.password_changed:
                 raise SignInRefused  # somebody else changed it meanwhile: the old one is no longer right
             tx.save_user(replace(current, password=stored, password_changed=now))
-            _forget(tx, identity, Door.PAGE, origin)
+            _forget(tx, identity, Door.PAGE, caller)
             tx.remove_page_sessions(identity, keep=session.token_digest)
             self._audit(tx, identity, self.on_the_page(session), "password changed")
 
@@ -341,9 +341,9 @@ class Accounts:
 
     # ------------------------------------------------------------ page sessions
 
-    def open_page_session(self, user: User, origin: Origin | None = None) -> str:
+    def open_page_session(self, user: User, caller: Caller | None = None) -> str:
         """A new session under a token that nobody has had before, whatever cookie the browser sent; returns the token for the cookie."""
-        token, now, origin = self._new_token(), self._clock(), origin or Origin()
+        token, now, caller = self._new_token(), self._clock(), caller or Caller()
         session = PageSession(
             token_digest=_digest(token),
             identity=user.identity,
@@ -351,8 +351,8 @@ class Accounts:
             created=now,
             expires=now + self._session_life,
             last_used=now,
-            browser=browser_label(origin.device),
-            address=printable(origin.address),
+            browser=browser_label(caller.device),
+            address=printable(caller.address),
         )
         with self._store.writing() as tx:
             tx.prune_page_sessions(now)
@@ -420,16 +420,16 @@ class Accounts:
         return f"page {self.login_name(session.identity)}"
 
 
-def _here(tx: Transaction, identity: Identity, door: Door, origin: Origin) -> Attempts:
+def _here(tx: Transaction, identity: Identity, door: Door, caller: Caller) -> Attempts:
     """The attempts at the page's door that came from the same place."""
-    return tx.attempts(identity, door, lockout.place_of(origin.address)) if door is Door.PAGE else Attempts()
+    return tx.attempts(identity, door, lockout.place_of(caller.address)) if door is Door.PAGE else Attempts()
 
 
-def _forget(tx: Transaction, identity: Identity, door: Door, origin: Origin) -> None:
+def _forget(tx: Transaction, identity: Identity, door: Door, caller: Caller) -> None:
     """A right password came: what came from elsewhere keeps those slowed down who tried there."""
     tx.clear_attempts(identity, door)
     if door is Door.PAGE:
-        tx.clear_attempts(identity, door, lockout.place_of(origin.address))
+        tx.clear_attempts(identity, door, lockout.place_of(caller.address))
 
 
 def _offered_by(user: User) -> User:

@@ -265,11 +265,6 @@ class Administration:
         _demand_installation(who)
         self._accounts.set_maintenance(message, retry_after, who.by)
 
-    def set_module(self, who: Administrator, tenant: str, is_open: bool) -> None:
-        """Whether a tenant has booked synchronisation (rule 1). Raises Refused, NotFound."""
-        _demand_installation(who)
-        self._settings.set_gate(Identity(tenant, ""), Gate.MODULE, None, is_open, who.by)
-
     @staticmethod
     def _tenant(tx: Transaction, who: Administrator) -> Tenant:
         found = tx.tenant(who.tenant)

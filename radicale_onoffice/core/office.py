@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from radicale_onoffice.core.accounts import Accounts
+from radicale_onoffice.core.address_list import AddressList
 from radicale_onoffice.core.administration import Administration
 from radicale_onoffice.core.bulk import BulkRecords
 from radicale_onoffice.core.devices import Devices
 from radicale_onoffice.core.directory import Directory
 from radicale_onoffice.core.feeds import Feeds
 from radicale_onoffice.core.overview import Overview
-from radicale_onoffice.core.people import People
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Crm, Store
 from radicale_onoffice.core.settings import Settings
@@ -38,4 +38,4 @@ class Office:
     visits: Visits
     overview: Overview
     administration: Administration
-    people: People
+    address_list: AddressList

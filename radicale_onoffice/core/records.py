@@ -171,7 +171,7 @@ class Records(Adoptions):
         """The record that a put means, and whether it comes back to this reader after having been taken off the device.
 
         A client that makes "new" what it once deleted (same UID) gets its record back instead of a twin: an unsynchronised
-        record is still in the CRM (rules 18, 21).
+        record is still in the CRM (rules 18, 21). So does one that repeats what it made and what the CRM would not synchronise.
         """
         tenant, principals = who.identity.tenant, who.principals(kind, self._policy)
         if record_id is not None:
@@ -194,6 +194,9 @@ class Records(Adoptions):
         taken = tx.named(who.identity, kind, name) if name else None
         if taken is not None and tx.concerns(tenant, taken, principals):
             raise OutOfReach("This record lies outside of what is synchronised to you; change it in onOffice.")
+        own = tx.record(tenant, taken) if taken is not None and uid else None
+        if own is not None and own.uid == uid and not own.deleted:
+            return own, True
         return None, False
 
     def _demand_free_uid(self, tx: Transaction, who: Reader, commit: Commit) -> None:

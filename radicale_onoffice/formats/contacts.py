@@ -416,14 +416,13 @@ def load(text: str, base: Base | None, context: Context) -> ContactDraft:
         patched = replace(patched, first_name=first, last_name=last, title=title)
     offered = {slot: entry.value for slot, entry in slots.offered(value).items()}
     numbers = {slot: value_of(tel) for slot, tel in slot_lines(sent, offered, context.region).items()}
-    _demand_content(patched, numbers)
+    if (base is None or _is_named(value) or offered) and not (_is_named(patched) or numbers):
+        raise BadRequest("The card has neither a name nor a company nor a number; give it a name (FN or N).")
     return ContactDraft(value=patched, sent=numbers, leftovers=Leftovers(lines=tuple(unfold(text))))
 
 
-def _demand_content(contact: Contact, numbers: Mapping[Slot, Any]) -> None:
-    named = contact.first_name or contact.last_name or contact.company
-    if not named and not numbers:
-        raise BadRequest("The card has neither a name nor a company nor a number; give it a name (FN or N).")
+def _is_named(contact: Contact) -> bool:
+    return bool(contact.first_name or contact.last_name or contact.company)
 
 
 def render(contact: Contact, kept: Leftovers, context: Context) -> str:

@@ -10,7 +10,7 @@ from radicale_onoffice.core.errors import BadRequest, SignInRefused
 from radicale_onoffice.pages.devices import client_names
 from radicale_onoffice.pages.exchange import Answer
 from radicale_onoffice.pages.language import LANGUAGES
-from radicale_onoffice.pages.sign_in import origin_of
+from radicale_onoffice.pages.sign_in import caller_of
 
 if TYPE_CHECKING:
     from radicale_onoffice.pages.site import Visit
@@ -28,7 +28,7 @@ def change_password(visit: Visit) -> Answer:
     if new != form.one("again"):
         return _page(visit, "password_differs", "again")
     try:
-        visit.office.accounts.change_password(visit.session, form.one("old"), new, origin_of(visit.request), verify=visit.site.setup.verify)
+        visit.office.accounts.change_password(visit.session, form.one("old"), new, caller_of(visit.request), verify=visit.site.setup.verify)
     except SignInRefused:
         return _page(visit, "password_old_wrong", "old")
     except BadRequest:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from radicale_onoffice.core import assignment, folders
+from radicale_onoffice.core.address_list import MAX_BULK, PAGE_SIZE, Card, Flagged
+from radicale_onoffice.core.address_list import preview as preview_of
 from radicale_onoffice.core.errors import Conflict
 from radicale_onoffice.core.lists import MAX_PAGES, MAX_TEXT, Only
 from radicale_onoffice.core.model import Contact, Entry, EntryKind, Kind, Slot
-from radicale_onoffice.core.people import MAX_BULK, PAGE_SIZE, Card, Flagged
-from radicale_onoffice.core.people import preview as preview_of
 from radicale_onoffice.pages import tables
 from radicale_onoffice.pages.exchange import Answer, Fields
 
@@ -61,7 +61,7 @@ class Search:
 def show(visit: Visit) -> Answer:
     """The list, searched and by the page."""
     asked = Search.of(visit.request.query)
-    found = visit.office.people.search(visit.identity, asked.text, only=asked.only, page=asked.page - 1)
+    found = visit.office.address_list.search(visit.identity, asked.text, only=asked.only, page=asked.page - 1)
     assert visit.who is not None
     return visit.page(
         "contacts.html",
@@ -72,7 +72,7 @@ def show(visit: Visit) -> Answer:
         choices=list(Only),
         listed=asked.listed(found.total),
         most=MAX_BULK,
-        may_change=visit.office.people.may_change(visit.identity),
+        may_change=visit.office.address_list.may_change(visit.identity),
         is_offered=Kind.CONTACTS in folders.offered_kinds(visit.who),
     )
 
@@ -83,31 +83,31 @@ def flag(visit: Visit) -> Answer:
     chosen = list(_found(visit, asked)) if visit.form.one("found") else list(visit.form.all("contact"))
     if not chosen:
         return visit.go(asked.here, "flag_none")
-    return _flagged(visit, asked.here, visit.office.people.set_synced(visit.identity, chosen, is_on, by=visit.by), is_on)
+    return _flagged(visit, asked.here, visit.office.address_list.set_synced(visit.identity, chosen, is_on, by=visit.by), is_on)
 
 
 def flag_contact(visit: Visit, contact: str) -> Answer:
     """Put one contact on the devices, or take it off."""
-    visit.office.people.card(visit.identity, contact)
+    visit.office.address_list.card(visit.identity, contact)
     is_on = visit.form.one("sync") == "on"
     return _flagged(
-        visit, f"/contacts/{quote(contact)}", visit.office.people.set_synced(visit.identity, [contact], is_on, by=visit.by), is_on
+        visit, f"/contacts/{quote(contact)}", visit.office.address_list.set_synced(visit.identity, [contact], is_on, by=visit.by), is_on
     )
 
 
 def show_contact(visit: Visit, contact: str) -> Answer:
     """One contact with its table."""
-    return _contact_page(visit, visit.office.people.card(visit.identity, contact))
+    return _contact_page(visit, visit.office.address_list.card(visit.identity, contact))
 
 
 def assign(visit: Visit, contact: str) -> Answer:
     """Save the table; if the contact has changed meanwhile, show what is new beside what was chosen, and save nothing."""
-    people, wanted, version = visit.office.people, _wanted(visit.form), visit.form.number("version", 0)
+    contacts, wanted, version = visit.office.address_list, _wanted(visit.form), visit.form.number("version", 0)
     try:
-        saved = people.assign(visit.identity, contact, wanted, expect=version)
+        saved = contacts.assign(visit.identity, contact, wanted, expect=version)
     except Conflict:
-        card = people.card(visit.identity, contact)
-        return _contact_page(visit, card, before=people.seen(visit.identity, contact, version), wanted=wanted)
+        card = contacts.card(visit.identity, contact)
+        return _contact_page(visit, card, before=contacts.seen(visit.identity, contact, version), wanted=wanted)
     where = f"/contacts/{quote(contact)}"
     if saved.lost:
         return visit.go(where, "assignment_saved_lost", entries=", ".join(entry.value for entry in saved.lost[:NAMED]))
@@ -116,7 +116,7 @@ def assign(visit: Visit, contact: str) -> Answer:
 
 def preview(visit: Visit, contact: str) -> Answer:
     """What a device would show with the table of the query: a part of a page, for the script."""
-    card = visit.office.people.card(visit.identity, contact)
+    card = visit.office.address_list.card(visit.identity, contact)
     filled = assignment.filled_in(card.contact, _wanted(visit.request.query)).contact
     return visit.page("contact_preview.html", shown=preview_of(filled), is_synced=card.is_synced)
 
@@ -124,7 +124,7 @@ def preview(visit: Visit, contact: str) -> Answer:
 def _found(visit: Visit, asked: Search) -> Iterator[str]:
     """All that a search finds, one more than may be changed at most."""
     for page in range(MAX_BULK // PAGE_SIZE + 1):
-        found = visit.office.people.search(visit.identity, asked.text, only=asked.only, page=page)
+        found = visit.office.address_list.search(visit.identity, asked.text, only=asked.only, page=page)
         yield from (row.record_id for row in found.rows)
 
 
@@ -147,7 +147,7 @@ def _contact_page(visit: Visit, card: Card, *, before: Contact | None = None, wa
         card=card,
         tables=[(kind, [row for row in rows if row.entry.kind is kind]) for kind in EntryKind],
         slots_of=assignment.slots_of,
-        may_change=visit.office.people.may_change(visit.identity),
+        may_change=visit.office.address_list.may_change(visit.identity),
         is_conflict=is_conflict,
         gone=[entry.value for entry in before.entries if entry.id not in here][:NAMED] if before is not None else [],
         shown=preview_of(assignment.filled_in(card.contact, chosen).contact),

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Door
 from radicale_onoffice.pages.exchange import SESSION_COOKIE, Answer, Fields, Request, parse_fields
@@ -22,17 +22,17 @@ MAX_WANTED = 2000  # characters of the address to go on to
 def enter(visit: Visit) -> Answer:
     """Sign in with the sync login, and go on to the page that was wanted; always with a new session."""
     request, form = visit.request, visit.form
-    origin = origin_of(request)
+    caller = caller_of(request)
     wanted = form.one("wanted", "/")
     try:
         user = visit.office.accounts.sign_in(
-            form.one("login"), form.one("password"), origin, door=Door.PAGE, verify=visit.site.setup.verify
+            form.one("login"), form.one("password"), caller, door=Door.PAGE, verify=visit.site.setup.verify
         )
     except SignInRefused:
         return visit.page("sign_in.html", HTTPStatus.FORBIDDEN, failed=True, wanted=wanted)
     if visit.session is not None:
         visit.office.accounts.close_page_session(visit.session)
-    token = visit.office.accounts.open_page_session(user, origin)
+    token = visit.office.accounts.open_page_session(user, caller)
     return _with_cookie(visit, token, visit.go(_page_of_ours(visit, wanted)))
 
 
@@ -53,9 +53,9 @@ def _page_of_ours(visit: Visit, wanted: str) -> str:
     return quote(path) + (f"?{again}" if again else "")
 
 
-def origin_of(request: Request) -> Origin:
+def caller_of(request: Request) -> Caller:
     """Where an attempt at the pages' door comes from."""
-    return Origin(address=request.address, face="page", device=request.user_agent)
+    return Caller(address=request.address, face="page", device=request.user_agent)
 
 
 def _with_cookie(visit: Visit, token: str, answer: Answer, life: str = "") -> Answer:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from radicale_onoffice import asgi, cli, demo, manual, wiring
 from radicale_onoffice.admin import console
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Failure, Identity, Kind
 
@@ -237,7 +237,7 @@ def test_the_command_unlocks_what_wrong_passwords_locked(users, tmp_path):
     office = wiring.office(configuration)
     for _ in range(5):
         with pytest.raises(SignInRefused):
-            office.accounts.sign_in("anna", "wrong", Origin())
+            office.accounts.sign_in("anna", "wrong", Caller())
     wiring.forget(configuration.get("storage", "onoffice_database"))
     assert loaded(users("user", "list", "--json"))[0]["locked"]
     assert "is unlocked" in users("user", "unlock", "anna").output

@@ -8,14 +8,14 @@ import io
 import pytest
 
 from radicale_onoffice import asgi, spreadsheet, wiring
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Actor, Contact, Entry, EntryKind, Face, Identity, Kind
 from tests.admin.test_commands import loaded, run, users
 
 __all__ = ["run", "users"]  # fixtures
 ANNA = Identity("default", "anna")
-PHONE = Origin(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
+PHONE = Caller(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_page_sessions_are_listed_and_ended(users, office):
     """With browser and address."""
     with office.store.reading() as tx:
         user = tx.user(ANNA)
-    office.accounts.open_page_session(user, Origin(address="192.0.2.7", face="page", device="Mozilla/5.0 (X11; Linux) Firefox/115.0"))
+    office.accounts.open_page_session(user, Caller(address="192.0.2.7", face="page", device="Mozilla/5.0 (X11; Linux) Firefox/115.0"))
     (row,) = loaded(users("user", "sessions", "anna", "--json"))
     assert ("Firefox, Linux", "192.0.2.7") == (row["browser"], row["address"])
     assert "1 sessions of anna are ended." in users("user", "sessions", "anna", "--end").stdout

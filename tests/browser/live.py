@@ -9,7 +9,7 @@ from base64 import b64encode
 import httpx
 import uvicorn
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.model import Identity
 from tests.eas.phone import Phone, over
 from tests.journeys.davclient import DavClient
@@ -57,7 +57,7 @@ class Live:
             with self.office.store.reading() as tx:
                 user = tx.user(identity)
             assert user is not None
-            self._sessions[identity] = self.office.accounts.open_page_session(user, Origin(address="192.0.2.17", device=BROWSER))
+            self._sessions[identity] = self.office.accounts.open_page_session(user, Caller(address="192.0.2.17", device=BROWSER))
         return self._sessions[identity]
 
     def client(self, **headers: str) -> httpx.Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Face
 from tests.browser import elsewhere
@@ -21,7 +21,7 @@ def victim(make_person, live):
     """Anna, signed in, whose sync is locked."""
     for _ in range(5):
         with pytest.raises(SignInRefused):
-            live.office.accounts.sign_in("anna", "wrong", Origin(face=Face.DAV))
+            live.office.accounts.sign_in("anna", "wrong", Caller(face=Face.DAV))
     anna = make_person()
     anna.sign_in()
     return anna

@@ -10,14 +10,14 @@ from datetime import timedelta
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, SignInRefused
 from radicale_onoffice.core.model import Door, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.rights import Gate
 
 ANNA = Identity("t", "anna")
-HERE = Origin(address="192.0.2.7", face="dav", device="DAVx5")
+HERE = Caller(address="192.0.2.7", face="dav", device="DAVx5")
 
 
 class CountingHasher:
@@ -215,7 +215,7 @@ def test_a_foreign_backend_lets_nobody_in_who_is_no_user_here(office):
 TWO = """
 import sys
 from radicale_onoffice import wiring
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.stores.sql import open_store
@@ -223,7 +223,7 @@ hasher = wiring.Hasher(argon2__memory_cost=8, argon2__time_cost=1, argon2__paral
 office = wiring.assemble(open_store(sys.argv[1]), policy=Policy(), default_tenant="t", hasher=hasher)
 for _ in range(3):
     try:
-        office.accounts.sign_in("anna", "wrong", Origin())
+        office.accounts.sign_in("anna", "wrong", Caller())
     except SignInRefused:
         pass
 """

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.administration import Access
 from radicale_onoffice.core.errors import BadRequest, Maintenance, NotFound, Refused, SignInRefused
 from radicale_onoffice.core.lists import Show
@@ -31,7 +31,7 @@ from radicale_onoffice.core.rights import Gate
 from tests.conftest import START
 
 ANNA, BERT, BOSS = Identity("t", "anna"), Identity("t", "bert"), Identity("t", "boss")
-PHONE = Origin(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
+PHONE = Caller(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
 
 
 @pytest.fixture
@@ -129,23 +129,15 @@ def test_an_administrator_reaches_the_own_tenant_only(office, boss):
 
 
 def test_what_concerns_all_tenants_is_for_the_default_ones_administrators(office, boss):
-    """Maintenance, and what a tenant has booked."""
+    """Maintenance is what concerns all."""
     chief = office.administration.as_user(Identity("other", "chief"))
-    for act in (
-        lambda: office.administration.set_maintenance(chief, "new disks"),
-        lambda: office.administration.set_module(chief, "other", True),
-    ):
-        with pytest.raises(Refused):
-            act()
+    with pytest.raises(Refused):
+        office.administration.set_maintenance(chief, "new disks")
     office.administration.set_maintenance(boss, "new disks", 300)
     with pytest.raises(Maintenance):
         office.accounts.sign_in("anna", "secret", PHONE)
     assert [("", "page boss", "maintenance on")] == audited(office)
     office.administration.set_maintenance(boss, None)
-    office.administration.set_module(boss, "other", False)
-    with office.store.reading() as tx:
-        assert not tx.tenant("other").module
-    assert [("", "page boss", "gate closed: module")] == audited(office, tenant="other")
 
 
 def test_the_operator_may_do_it_for_any_tenant(office):
@@ -162,7 +154,7 @@ def test_the_operator_may_do_it_for_any_tenant(office):
 def test_a_row_tells_what_keeps_a_user_from_synchronising(office, boss, clock):
     """Gates, lock, when somebody last came, with how many clients, what fails, and how much is offered."""
     office.accounts.sign_in("anna", "secret", PHONE)
-    office.accounts.sign_in("anna", "secret", Origin(face=Face.DAV, device="DAVx5/4"))
+    office.accounts.sign_in("anna", "secret", Caller(face=Face.DAV, device="DAVx5/4"))
     for _ in range(2):
         office.records.write(Actor(identity=ANNA, face=Face.CRM), Kind.CONTACTS, Contact(last_name="A", sync_users=("anna",)))
     office.feeds.refresh(ANNA, Kind.CONTACTS)
@@ -311,7 +303,7 @@ def test_u42_an_administrator_unlocks(office, boss):
 
 def test_sessions_of_a_user_are_ended(office, boss):
     """Of somebody who has left, say."""
-    office.accounts.open_page_session(office.accounts.sign_in("anna", "secret", Origin(), door=Door.PAGE))
+    office.accounts.open_page_session(office.accounts.sign_in("anna", "secret", Caller(), door=Door.PAGE))
     assert 1 == office.administration.end_sessions(boss, "anna")
     assert [("anna", "page boss", "page sessions ended")] == audited(office)
 

@@ -111,32 +111,32 @@ def allow(office, **changes) -> None:
 @pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind")
 def test_saving_writes_the_contact_once(office, record):
     """The version grows by one; the same table again writes nothing."""
-    saved = office.people.assign(ANNA, record.id, {3: Slot.HOME, 1: Slot.HOME}, expect=record.version)
+    saved = office.address_list.assign(ANNA, record.id, {3: Slot.HOME, 1: Slot.HOME}, expect=record.version)
     assert (["0241 1"], record.version + 1) == ([one.value for one in saved.lost], saved.card.version)
-    again = office.people.assign(ANNA, record.id, {3: Slot.HOME, 1: None}, expect=saved.card.version)
+    again = office.address_list.assign(ANNA, record.id, {3: Slot.HOME, 1: None}, expect=saved.card.version)
     assert saved.card == again.card
 
 
 @pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind")
 def test_who_saves_an_older_version_is_told_and_can_see_what_changed(office, record):
     """Nothing is written over; an entry that is gone meanwhile is a conflict, too, and no nonsense."""
-    office.people.assign(ANNA, record.id, {3: Slot.MOBILE}, expect=record.version)
+    office.address_list.assign(ANNA, record.id, {3: Slot.MOBILE}, expect=record.version)
     for wanted in ({1: Slot.CAR}, {9: Slot.CAR}):
         with pytest.raises(Conflict):
-            office.people.assign(ANNA, record.id, wanted, expect=record.version)
-    before, now = office.people.seen(ANNA, record.id, record.version), office.people.card(ANNA, record.id).contact
+            office.address_list.assign(ANNA, record.id, wanted, expect=record.version)
+    before, now = office.address_list.seen(ANNA, record.id, record.version), office.address_list.card(ANNA, record.id).contact
     assert (CONTACT, {3}) == (before, assignment.changed_since(before, now))
-    assert office.people.seen(ANNA, record.id, 99) is None
+    assert office.address_list.seen(ANNA, record.id, 99) is None
 
 
 @pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind")
 def test_who_may_not_change_contacts_can_look_at_them(office, record):
     """Rule 9; who may not even read them sees nothing, and no earlier version either."""
-    assert office.people.may_change(ANNA)
+    assert office.address_list.may_change(ANNA)
     allow(office, rights=frozenset({"contacts.read"}))
-    assert (False, CONTACT) == (office.people.may_change(ANNA), office.people.card(ANNA, record.id).contact)
+    assert (False, CONTACT) == (office.address_list.may_change(ANNA), office.address_list.card(ANNA, record.id).contact)
     with pytest.raises(Refused):
-        office.people.assign(ANNA, record.id, {1: None}, expect=record.version)
+        office.address_list.assign(ANNA, record.id, {1: None}, expect=record.version)
     allow(office, rights=frozenset())
     with pytest.raises(Refused):
-        office.people.seen(ANNA, record.id, record.version)
+        office.address_list.seen(ANNA, record.id, record.version)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from radicale_onoffice.core import devices
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import BadRequest, NotFound, Refused, TooManyDevices, Unconfirmed
 from radicale_onoffice.core.model import DeviceState, Face, Failure, Identity
 from radicale_onoffice.core.policy import Policy
@@ -130,7 +130,7 @@ def test_devices_that_came_no_more_make_room_but_not_those_that_are_kept_out(mak
 def test_a_phone_that_is_forgotten_warns_of_no_old_password(make_office, clock):
     """Nobody could dismiss that: the phone has no page any more."""
     office = make_office(Policy(feed_days=90))
-    office.accounts.sign_in("anna", "secret", Origin(face=Face.EAS, device="old"))
+    office.accounts.sign_in("anna", "secret", Caller(face=Face.EAS, device="old"))
     seen(office, device_id="old")
     clock.now += timedelta(days=1)
     office.accounts.change_user(ANNA, "test", password="another secret")

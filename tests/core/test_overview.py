@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.clients import LastSync
 from radicale_onoffice.core.errors import NotFound, SignInRefused
 from radicale_onoffice.core.model import Actor, AuditLine, Contact, Face, Identity, Kind
@@ -16,7 +16,7 @@ from tests.conftest import START
 
 ANNA = Identity("t", "anna")
 CRM = Actor(identity=ANNA, face=Face.CRM)
-PHONE = Origin(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
+PHONE = Caller(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
 
 
 @pytest.fixture

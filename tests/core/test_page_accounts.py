@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 
 from radicale_onoffice.core import accounts, lockout
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.clients import browser_label
 from radicale_onoffice.core.drafts import ContactDraft
 from radicale_onoffice.core.errors import BadRequest, Refused, SignInRefused
@@ -18,9 +18,9 @@ from tests.conftest import START
 
 ANNA, BERT = Identity("t", "anna"), Identity("t", "bert")
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0"
-HERE = Origin(address="192.0.2.7", face="page", device=FIREFOX)
-STRANGER = Origin(address="203.0.113.5", face="page", device=FIREFOX)
-PHONE = Origin(address="192.0.2.9", face=Face.EAS, device="APPL1")
+HERE = Caller(address="192.0.2.7", face="page", device=FIREFOX)
+STRANGER = Caller(address="203.0.113.5", face="page", device=FIREFOX)
+PHONE = Caller(address="192.0.2.9", face=Face.EAS, device="APPL1")
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_each_sign_in_has_a_session_of_its_own(office):
 def test_the_list_of_sessions_tells_browser_address_and_last_use(office, clock):
     """The last use to ten minutes, so that not every page writes."""
     session = open_session(office)
-    token = office.accounts.open_page_session(_user(office), Origin())
+    token = office.accounts.open_page_session(_user(office), Caller())
     for minutes in (9, 1):
         clock.now += timedelta(minutes=minutes)
         office.accounts.page_session(token)
@@ -203,10 +203,10 @@ def test_the_pages_limit_is_per_login(office):
     assert ANNA == office.accounts.sign_in("anna", "secret", HERE, door=Door.PAGE).identity
 
 
-def knock(office, times: int, origin: Origin, password: str = "wrong") -> None:
+def knock(office, times: int, caller: Caller, password: str = "wrong") -> None:
     for _ in range(times):
         with pytest.raises(SignInRefused):
-            office.accounts.sign_in("anna", password, origin, door=Door.PAGE)
+            office.accounts.sign_in("anna", password, caller, door=Door.PAGE)
 
 
 def test_a_stranger_keeps_nobody_out_of_the_pages(office):
@@ -219,7 +219,7 @@ def test_a_stranger_keeps_nobody_out_of_the_pages(office):
 def test_a_hundred_wrong_passwords_from_anywhere_slow_all_down(office, clock):
     """Whoever has many addresses still cannot go on guessing; an administrator's unlocking opens sync and pages."""
     for number in range(25):
-        knock(office, 4, Origin(address=f"198.51.100.{number}", face="page"))
+        knock(office, 4, Caller(address=f"198.51.100.{number}", face="page"))
     knock(office, 1, HERE, "secret")
     assert not office.accounts.unlock(ANNA, "page anna")
     knock(office, 1, HERE, "secret")
@@ -248,7 +248,7 @@ def test_places_fill_no_table(office, clock):
     """Of each login the newest twenty are kept."""
     for number in range(25):
         clock.now += timedelta(seconds=1)
-        knock(office, 1, Origin(address=f"198.51.100.{number}", face="page"))
+        knock(office, 1, Caller(address=f"198.51.100.{number}", face="page"))
     with office.store.reading() as tx:
         kept = [number for number in range(25) if tx.attempts(ANNA, Door.PAGE, f"198.51.100.{number}").failures]
     assert list(range(5, 25)) == kept

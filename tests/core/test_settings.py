@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import BadRequest, CursorInvalid, NotFound, SignInRefused
 from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.rights import Gate
@@ -62,7 +62,7 @@ def test_u43_a_restart_lets_every_cursor_die_and_the_lock_stay(office):
     """Of the kinds that are on; it is one line in the log."""
     for _ in range(5):
         with pytest.raises(SignInRefused):
-            office.accounts.sign_in("anna", "wrong", Origin(face=Face.EAS, device="APPL1"))
+            office.accounts.sign_in("anna", "wrong", Caller(face=Face.EAS, device="APPL1"))
     office.settings.set_switch(ANNA, Kind.TASKS, False, "test")
     before = {kind: office.feeds.cursor(ANNA, kind) for kind in Kind}
     assert (Kind.CONTACTS, Kind.APPOINTMENTS) == office.settings.restart(ANNA, Kind, "page anna")

@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 import sqlalchemy
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.administration import Access
 from radicale_onoffice.core.model import Door, Identity, Kind, User
 from radicale_onoffice.core.rights import Gate
 
 ANNA = Identity("t", "anna")
-HERE = Origin(address="192.0.2.7", face="page")
+HERE = Caller(address="192.0.2.7", face="page")
 NEW = "a longer secret"
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radicale_onoffice.core import visits
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.clients import Client, LastSync, client_of
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face, Identity, Kind
@@ -19,9 +19,9 @@ from radicale_onoffice.core.visits import last_syncs
 from tests.conftest import START
 
 ANNA, NOBODY = Identity("t", "anna"), Identity("t", "nobody")
-PHONE = Origin(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
-TABLET = Origin(address="192.0.2.8", face=Face.EAS, device="APPL2", label="iPad")
-DAVX5 = Origin(address="192.0.2.9", face=Face.DAV, device="DAVx5/4.3.13-ose (2024/01/03; dav4jvm; okhttp/4.12.0) Android/14")
+PHONE = Caller(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone")
+TABLET = Caller(address="192.0.2.8", face=Face.EAS, device="APPL2", label="iPad")
+DAVX5 = Caller(address="192.0.2.9", face=Face.DAV, device="DAVx5/4.3.13-ose (2024/01/03; dav4jvm; okhttp/4.12.0) Android/14")
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def office(make_office):
     return make_office()
 
 
-def come(office, origin=PHONE, password="secret", login="anna"):
-    return office.accounts.sign_in(login, password, origin)
+def come(office, caller=PHONE, password="secret", login="anna"):
+    return office.accounts.sign_in(login, password, caller)
 
 
-def fail(office, origin=PHONE, times=1, login="anna"):
+def fail(office, caller=PHONE, times=1, login="anna"):
     for _ in range(times):
         with pytest.raises(SignInRefused):
-            come(office, origin, "wrong", login)
+            come(office, caller, "wrong", login)
 
 
 def change_password(office, password="new-secret"):
@@ -132,15 +132,15 @@ def test_wrong_passwords_are_counted_per_client_until_the_right_one_comes(office
 
 def test_rule_90_the_clients_with_an_old_password_are_told(office, clock):
     """Those that last came with it, and those that have tried it since; not a stranger, and not one that was corrected."""
-    for origin in (PHONE, TABLET, DAVX5):
-        come(office, origin)
+    for caller in (PHONE, TABLET, DAVX5):
+        come(office, caller)
     assert () == office.visits.with_old_password(ANNA)
     clock.now += timedelta(hours=1)
     change_password(office)
     assert {"APPL1", "APPL2", "DAVx5"} == {one.client for one in office.visits.with_old_password(ANNA)}
     come(office, PHONE, "new-secret")
     fail(office, TABLET)
-    fail(office, Origin(face=Face.EAS, device="STRANGER"))
+    fail(office, Caller(face=Face.EAS, device="STRANGER"))
     assert {"APPL2", "DAVx5"} == {one.client for one in office.visits.with_old_password(ANNA)}
     come(office, TABLET, "new-secret")
     come(office, DAVX5, "new-secret")
@@ -176,18 +176,18 @@ def test_strangers_push_no_client_out_and_are_bounded(make_office, office, clock
     monkeypatch.setattr(visits, "MAX_STRANGERS", 2)
     for number in range(4):
         clock.now += timedelta(minutes=1)
-        come(office, Origin(face=Face.EAS, device=f"MINE{number}"))
+        come(office, Caller(face=Face.EAS, device=f"MINE{number}"))
     for number in range(4):
         clock.now += timedelta(minutes=1)
-        fail(office, Origin(face=Face.EAS, device=f"FOREIGN{number}"))
+        fail(office, Caller(face=Face.EAS, device=f"FOREIGN{number}"))
     assert ["FOREIGN3", "FOREIGN2", "MINE3", "MINE2", "MINE1"] == [one.client for one in office.visits.of(ANNA)]
 
 
 def test_what_a_client_synchronises_is_noted_per_kind(office, clock):
     """With how many clients did so lately."""
-    for origin in (PHONE, TABLET):
-        come(office, origin)
-        office.visits.synced(ANNA, origin.client, Kind.CONTACTS)
+    for caller in (PHONE, TABLET):
+        come(office, caller)
+        office.visits.synced(ANNA, caller.client, Kind.CONTACTS)
     clock.now += timedelta(minutes=12)
     office.visits.synced(ANNA, PHONE.client, Kind.CONTACTS)
     office.visits.synced(ANNA, PHONE.client, Kind.TASKS)
@@ -227,7 +227,7 @@ def test_visits_go_with_the_user_and_a_phones_with_the_phone(office):
 
 def test_a_client_that_is_forgotten_is_no_longer_told_and_comes_again_as_a_new_one(office, clock):
     """Its password need not be corrected any more."""
-    program = Origin(address="192.0.2.8", face=Face.DAV, device="DAVx5/4.4")
+    program = Caller(address="192.0.2.8", face=Face.DAV, device="DAVx5/4.4")
     office.accounts.sign_in("anna", "secret", program)
     office.visits.forget(ANNA, Face.DAV, "DAVx5")
     assert () == office.visits.of(ANNA)

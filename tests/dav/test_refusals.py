@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Identity, Kind
 from radicale_onoffice.core.policy import Direction, Policy
@@ -242,7 +242,7 @@ def test_a_locked_login_gets_the_very_answer_of_a_wrong_password(server):
     answers = wrong(server, 3)
     for _ in range(2):
         with pytest.raises(SignInRefused):
-            server.office.accounts.sign_in("anna", "wrong", Origin(face="eas", device="iPhone"))
+            server.office.accounts.sign_in("anna", "wrong", Caller(face="eas", device="iPhone"))
     assert server.office.accounts.is_locked(Identity("t", "anna"))
     locked = [answer_of(server.client().request("PROPFIND", "/anna/")), *wrong(server, 2)]
     unknown = answer_of(server.client("nobody").request("PROPFIND", "/anna/"))

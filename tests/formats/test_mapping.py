@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from radicale_onoffice import formats
+from radicale_onoffice.core.errors import BadRequest
 from radicale_onoffice.core.model import (
     Appointment,
     AppointmentStatus,
@@ -164,6 +165,17 @@ def test_u13_a_company_without_a_person_goes_by_its_name():
     assert "FN:Makler AG\r\n" in text_of(Contact(company="Makler AG"))
     number = Contact(entries=(Entry(id=1, kind=EntryKind.PHONE, value="0241 1", default=True),))
     assert "FN:0241 1\r\n" in text_of(number)
+
+
+def test_a_contact_without_any_name_can_be_edited_all_the_same():
+    """Agents keep addresses of which they know the town only; one that has a name keeps at least a number, and a new one needs either."""
+    nameless, named = Contact(city="Köln"), Contact(last_name="Berger", city="Köln")
+    assert "FN:?\r\n" in text_of(nameless)
+    assert replace(nameless, city="Bonn") == edited(nameless, "Köln", "Bonn")
+    with pytest.raises(BadRequest, match="give it a name"):
+        edited(named, "N:Berger;;;;\r\nFN:Berger", "N:;;;;\r\nFN:")
+    with pytest.raises(BadRequest, match="give it a name"):
+        formats.load(Kind.CONTACTS, text_of(nameless).replace("FN:?", "FN:"), None, zone=BERLIN, region="DE")
 
 
 @pytest.mark.parametrize(

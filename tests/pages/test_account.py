@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Face, UserState
 from radicale_onoffice.core.policy import Policy
@@ -25,7 +25,7 @@ def change(visitor, old="secret", new=NEW, again=NEW):
 def can_sync(office, password: str) -> bool:
     """True if a device with this password is let in."""
     try:
-        office.accounts.sign_in("anna", password, Origin(face=Face.DAV))
+        office.accounts.sign_in("anna", password, Caller(face=Face.DAV))
     except SignInRefused:
         return False
     return True

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Actor, Appointment, Contact, Face, Failure, Identity, Kind, Tenant, User, UserState
 from radicale_onoffice.core.rights import Gate
@@ -39,7 +39,7 @@ def boss(visitor):
 def lock(office, login: str = "bert") -> None:
     for _ in range(5):
         with pytest.raises(SignInRefused):
-            office.accounts.sign_in(login, "old", Origin(face=Face.DAV, device="DAVx5/4.4", address="192.0.2.9"))
+            office.accounts.sign_in(login, "old", Caller(face=Face.DAV, device="DAVx5/4.4", address="192.0.2.9"))
 
 
 # ------------------------------------------------------------------- who may
@@ -182,7 +182,7 @@ def test_the_overview_tells_how_the_copy_of_onoffice_is(boss, clock):
 
 def test_a_users_page_tells_why_sync_stops(boss):
     """The lock with where it came from, the devices, and the log."""
-    boss.office.accounts.sign_in("bert", "secret", Origin(face=Face.DAV, device="DAVx5/4.4", address="192.0.2.8"))
+    boss.office.accounts.sign_in("bert", "secret", Caller(face=Face.DAV, device="DAVx5/4.4", address="192.0.2.8"))
     lock(boss.office)
     page = boss.get("/admin/users/bert")
     assert "after 5 wrong passwords in a row" in page.text

@@ -140,7 +140,7 @@ def test_all_that_a_search_finds_can_be_changed_at_once(anna):
     make(anna.office, "Other")
     page = anna.submit("/contacts?search=meier", "/contacts/sync", found="yes", sync="on")
     assert "60 contacts are on your devices now." in page.text
-    assert 60 == anna.office.people.search(ANNA, only="synced").total
+    assert 60 == anna.office.address_list.search(ANNA, only="synced").total
 
 
 def test_what_cannot_be_changed_is_said_beside_what_was(anna, ids):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.administration import Access
 from radicale_onoffice.core.model import Appointment, AuditLine, Face, Identity, Kind, Right, Tenant, User, UserState
 from radicale_onoffice.core.rights import Gate
@@ -108,9 +108,9 @@ def do_everything(office, server) -> None:
     office.settings.restart(BERT, list(Kind), "page bert")
     office.administration.set_maintenance(boss, "Back at noon")
     office.administration.set_maintenance(boss, None)
-    office.people.set_synced(BERT, add_contacts(office, 1), True, by="page bert")
-    office.people.set_synced(BERT, add_contacts(office, 1, "bert"), False, by="page bert")
-    user = office.accounts.sign_in("bert", "another one", Origin(face=Face.DAV))
+    office.address_list.set_synced(BERT, add_contacts(office, 1), True, by="page bert")
+    office.address_list.set_synced(BERT, add_contacts(office, 1, "bert"), False, by="page bert")
+    user = office.accounts.sign_in("bert", "another one", Caller(face=Face.DAV))
     sessions = [office.accounts.page_session(office.accounts.open_page_session(user)) for _ in range(2)]
     office.accounts.revoke_page_session(BERT, sessions[0].token_digest, "page bert")
     office.accounts.revoke_page_sessions(BERT, "page anna")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from radicale_onoffice.core.accounts import Origin
+from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused, Unavailable
 from radicale_onoffice.core.model import Face, Identity, Kind
 from radicale_onoffice.core.rights import Gate
@@ -22,7 +22,7 @@ def lock(office) -> None:
     """As a phone with an old password does."""
     for _ in range(5):
         with pytest.raises(SignInRefused):
-            office.accounts.sign_in("anna", "wrong", Origin(face=Face.DAV))
+            office.accounts.sign_in("anna", "wrong", Caller(face=Face.DAV))
 
 
 def set_cookies(page) -> list[str]:

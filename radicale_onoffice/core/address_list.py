@@ -71,7 +71,7 @@ class Flagged:
     failed: tuple[tuple[str, str], ...]
 
 
-class People:
+class AddressList:
     """Looks people up and sets what is synchronised of them; safe to share between threads."""
 
     def __init__(self, store: Store, records: BulkRecords, policy: Policy, clock: Callable[[], datetime]):

@@ -9,7 +9,7 @@ import sqlalchemy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radicale_onoffice.core import people
+from radicale_onoffice.core import address_list
 from radicale_onoffice.core.contacts import sought
 from radicale_onoffice.core.errors import BadRequest, Conflict, GateClosed, NotFound, Refused
 from radicale_onoffice.core.folding import needles
@@ -44,7 +44,7 @@ def names(page):
 
 
 def found(office, text="", **how):
-    return names(office.people.search(ANNA, text, **how))
+    return names(office.address_list.search(ANNA, text, **how))
 
 
 def take_right(office, right):
@@ -113,12 +113,12 @@ def test_contacts_are_listed_by_last_name_and_paged(office, add):
     for number in reversed(range(7)):
         add("Zoe", f"Abel{number}")
     add(company="Adler GmbH")
-    first, last = office.people.search(ANNA, size=3), office.people.search(ANNA, page=2, size=3)
+    first, last = office.address_list.search(ANNA, size=3), office.address_list.search(ANNA, page=2, size=3)
     assert (["Zoe Abel0", "Zoe Abel1", "Zoe Abel2"], 8) == (names(first), first.total)
     assert (["Zoe Abel6", "Adler GmbH"], 8) == (names(last), last.total)
-    beyond = office.people.search(ANNA, page=9, size=3)
+    beyond = office.address_list.search(ANNA, page=9, size=3)
     assert ([], 8) == (names(beyond), beyond.total)
-    assert 7 == office.people.search(ANNA, "abel", page=1, size=7).total
+    assert 7 == office.address_list.search(ANNA, "abel", page=1, size=7).total
 
 
 def test_each_row_tells_whether_the_contact_is_on_ones_own_devices(office, add):
@@ -126,12 +126,12 @@ def test_each_row_tells_whether_the_contact_is_on_ones_own_devices(office, add):
     add("Anna", "A")
     add("Bert", "B", users=("bert",))
     add("Both", "C", users=("anna", "bert"))
-    page = office.people.search(ANNA)
+    page = office.address_list.search(ANNA)
     assert [True, False, True] == [row.is_synced for row in page.rows]
-    assert (["Anna A", "Both C"], 2) == (found(office, only=Only.SYNCED), office.people.search(ANNA, only=Only.SYNCED).total)
+    assert (["Anna A", "Both C"], 2) == (found(office, only=Only.SYNCED), office.address_list.search(ANNA, only=Only.SYNCED).total)
     assert ["Bert B"] == found(office, only=Only.UNSYNCED)
     assert ["Both C"] == found(office, "c", only=Only.SYNCED)
-    assert ["Anna A"] == names(office.people.search(BERT, only=Only.UNSYNCED))
+    assert ["Anna A"] == names(office.address_list.search(BERT, only=Only.UNSYNCED))
 
 
 def test_the_list_follows_every_change(office, add):
@@ -152,7 +152,7 @@ def test_u9_archived_contacts_are_left_out_unless_they_are_on_the_phone(make_off
     add("Bert", "B", users=(), archived=True)
     assert ["Anna A"] == found(office)
     assert [] == found(office, only=Only.UNSYNCED)
-    with_archived = people.People(office.store, office.records, Policy(include_archived=True), office.clock)
+    with_archived = address_list.AddressList(office.store, office.records, Policy(include_archived=True), office.clock)
     assert ["Anna A", "Bert B"] == names(with_archived.search(ANNA))
 
 
@@ -163,19 +163,19 @@ def test_contacts_of_another_tenant_are_not_there(office, add):
     foreign = add("Olga", "O", tenant="other")
     assert [] == found(office)
     with pytest.raises(NotFound):
-        office.people.card(ANNA, foreign.id)
-    assert ((foreign.id, f"There is no record {foreign.id!r}."),) == office.people.set_synced(
+        office.address_list.card(ANNA, foreign.id)
+    assert ((foreign.id, f"There is no record {foreign.id!r}."),) == office.address_list.set_synced(
         ANNA, [foreign.id], False, by="page anna"
     ).failed
     with pytest.raises(NotFound):
-        office.people.give_slot(ANNA, foreign.id, 1, None, expect=1)
+        office.address_list.give_slot(ANNA, foreign.id, 1, None, expect=1)
 
 
 @pytest.mark.parametrize("wrong", [{"page": -1}, {"page": 100_001}, {"size": 0}, {"size": 51}, {"text": "x" * 101}, {"text": "\0"}])
 def test_a_list_that_cannot_be_asked_for_is_refused(office, wrong):
     """Numbers come out of an address line."""
     with pytest.raises(BadRequest):
-        office.people.search(ANNA, **wrong)
+        office.address_list.search(ANNA, **wrong)
 
 
 def test_a_page_costs_the_same_for_many_contacts_as_for_few(office, add):
@@ -187,7 +187,7 @@ def test_a_page_costs_the_same_for_many_contacts_as_for_few(office, add):
         said = []
         listener = lambda _c, _u, statement, *_: said.append(statement)  # noqa: B023, E731 - removed before the next round
         sqlalchemy.event.listen(office.store.engine, "before_cursor_execute", listener)
-        office.people.search(ANNA, "anna")
+        office.address_list.search(ANNA, "anna")
         sqlalchemy.event.remove(office.store.engine, "before_cursor_execute", listener)
         counts.append(len([one for one in said if one.startswith("SELECT")]))
         assert [] == [one for one in said if "records.value" in one]
@@ -203,14 +203,14 @@ def test_rule_9_who_may_not_read_sees_nothing_and_who_may_not_modify_changes_not
     take_right(office, "contacts.modify")
     assert ["Anna A"] == found(office)
     with pytest.raises(Refused, match="modify"):
-        office.people.set_synced(ANNA, [record.id], False, by="page anna")
+        office.address_list.set_synced(ANNA, [record.id], False, by="page anna")
     with pytest.raises(Refused, match="modify"):
-        office.people.give_slot(ANNA, record.id, 1, Slot.HOME, expect=1)
+        office.address_list.give_slot(ANNA, record.id, 1, Slot.HOME, expect=1)
     take_right(office, "contacts.read")
     with pytest.raises(Refused, match="read"):
-        office.people.search(ANNA)
+        office.address_list.search(ANNA)
     with pytest.raises(Refused, match="read"):
-        office.people.card(ANNA, record.id)
+        office.address_list.card(ANNA, record.id)
     assert 1 == office.records.get("t", record.id).version
 
 
@@ -220,7 +220,7 @@ def test_what_the_office_closed_is_closed_on_the_page_too(office, add, gate):
     add("Anna", "A")
     office.settings.set_gate(ANNA, gate, None, False, "test")
     with pytest.raises(GateClosed):
-        office.people.search(ANNA)
+        office.address_list.search(ANNA)
 
 
 def test_ones_own_switches_and_the_direction_are_about_devices(make_office):
@@ -229,8 +229,8 @@ def test_ones_own_switches_and_the_direction_are_about_devices(make_office):
     record = office.records.write(CRM, Kind.CONTACTS, Contact(last_name="A", entries=numbers(Entry(id=0, kind=PHONE, value="1"))))
     office.settings.set_switch(ANNA, Kind.CONTACTS, False, "test")
     office.settings.set_other_channel(ANNA, Kind.CONTACTS, True, "test")
-    assert 1 == office.people.set_synced(ANNA, [record.id], True, by="page anna").changed
-    assert office.people.give_slot(ANNA, record.id, 1, Slot.CAR, expect=2).is_synced
+    assert 1 == office.address_list.set_synced(ANNA, [record.id], True, by="page anna").changed
+    assert office.address_list.give_slot(ANNA, record.id, 1, Slot.CAR, expect=2).is_synced
 
 
 # --------------------------------------------------------------------- flags
@@ -241,25 +241,25 @@ def test_rule_18_taking_the_flag_away_takes_the_contact_off_the_own_devices_only
     record = add("Both", "C", users=("anna", "bert"))
     for identity in (ANNA, BERT):
         office.feeds.refresh(identity, Kind.CONTACTS)
-    flagged = office.people.set_synced(ANNA, [record.id], False, by="page anna")
+    flagged = office.address_list.set_synced(ANNA, [record.id], False, by="page anna")
     assert (1, ()) == (flagged.changed, flagged.failed)
     assert (0, 1) == (office.feeds.count(ANNA, Kind.CONTACTS), office.feeds.count(BERT, Kind.CONTACTS))
     assert ("bert",) == office.records.get("t", record.id).value.sync_users
 
 
-@pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_people.py has it")
+@pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_address_list.py has it")
 def test_many_flags_are_one_commit_and_one_line(office, add):
     """With how many were changed; those that were so already are not counted."""
     ids = [add("Anna", f"A{number}", users=()).id for number in range(4)]
-    office.people.set_synced(ANNA, ids[:1], True, by="page anna")
+    office.address_list.set_synced(ANNA, ids[:1], True, by="page anna")
     commits = []
     sqlalchemy.event.listen(office.store.engine, "commit", lambda _: commits.append(1))
-    assert 3 == office.people.set_synced(ANNA, [*ids, ids[0]], True, by="page anna").changed
+    assert 3 == office.address_list.set_synced(ANNA, [*ids, ids[0]], True, by="page anna").changed
     assert [1] == commits
     with office.store.reading() as tx:
         assert [("contacts synchronised", "3"), ("contacts synchronised", "1")] == [(one.event, one.detail) for one in tx.audit("t", 2)]
     assert Face.PAGE is office.records.history("t", ids[1])[-1].actor.face
-    assert 0 == office.people.set_synced(ANNA, ids, True, by="page anna").changed
+    assert 0 == office.address_list.set_synced(ANNA, ids, True, by="page anna").changed
 
 
 def test_what_cannot_be_flagged_fails_for_itself(office, add):
@@ -267,7 +267,7 @@ def test_what_cannot_be_flagged_fails_for_itself(office, add):
     here, gone = add("Anna", "A", users=()), add("Gone", "G", users=())
     office.records.remove(CRM, gone.id)
     task = office.records.write(CRM, Kind.TASKS, Task(subject="x"))
-    flagged = office.people.set_synced(ANNA, [gone.id, here.id, "nobody", task.id], True, by="page anna")
+    flagged = office.address_list.set_synced(ANNA, [gone.id, here.id, "nobody", task.id], True, by="page anna")
     assert (1, [gone.id, "nobody", task.id]) == (flagged.changed, [record_id for record_id, _ in flagged.failed])
 
 
@@ -275,10 +275,10 @@ def test_what_cannot_be_flagged_fails_for_itself(office, add):
 def test_so_many_contacts_at_once_are_refused(office, count):
     """At most 500."""
     with pytest.raises(BadRequest):
-        office.people.set_synced(ANNA, [f"r{number}" for number in range(count)], True, by="page anna")
+        office.address_list.set_synced(ANNA, [f"r{number}" for number in range(count)], True, by="page anna")
 
 
-@pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_people.py has it")
+@pytest.mark.crm("embedded", reason="with onOffice each flag is a request of its own; tests/crm/test_address_list.py has it")
 def test_a_contact_that_changes_meanwhile_is_not_overwritten(office, add, monkeypatch):
     """It fails, and the others are flagged."""
     first, second = add("Anna", "A", users=()), add("Bert", "B", users=())
@@ -291,7 +291,7 @@ def test_a_contact_that_changes_meanwhile_is_not_overwritten(office, add, monkey
         return taken(actor, record, value)
 
     monkeypatch.setattr(office.records._crm, "update", update)
-    flagged = office.people.set_synced(ANNA, [first.id, second.id], True, by="page anna")
+    flagged = office.address_list.set_synced(ANNA, [first.id, second.id], True, by="page anna")
     assert (1, [second.id]) == (flagged.changed, [record_id for record_id, _ in flagged.failed])
     assert ("Ulm", ()) == (office.records.get("t", second.id).value.city, office.records.get("t", second.id).value.sync_users)
 
@@ -307,7 +307,7 @@ def card(office, add):
         Entry(id=0, kind=PHONE, value="0171 2", type=EntryType.MOBILE),
         Entry(id=0, kind=EMAIL, value="a@example.org", slot=Slot.EMAIL2),
     )
-    return office.people.card(ANNA, add("Anna", "A", entries=entries).id)
+    return office.address_list.card(ANNA, add("Anna", "A", entries=entries).id)
 
 
 def shown(card):
@@ -320,31 +320,31 @@ def test_rule_30_a_card_tells_what_the_phone_shows_and_why(card):
     assert ("Anna A", True, 1) == (card.name, card.is_synced, card.version)
 
 
-@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind; tests/crm/test_people.py has it")
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind; tests/crm/test_address_list.py has it")
 def test_rule_24_a_slot_moves_from_the_entry_that_had_it(office, card):
     """And the fallback is over as soon as one entry of the kind has a slot (rule 26)."""
-    first = office.people.give_slot(ANNA, card.record_id, 2, Slot.MOBILE, expect=card.version)
+    first = office.address_list.give_slot(ANNA, card.record_id, 2, Slot.MOBILE, expect=card.version)
     assert [(Slot.MOBILE, "0171 2", False), (Slot.EMAIL2, "a@example.org", False)] == shown(first)
-    second = office.people.give_slot(ANNA, card.record_id, 1, Slot.MOBILE, expect=first.version)
+    second = office.address_list.give_slot(ANNA, card.record_id, 1, Slot.MOBILE, expect=first.version)
     assert [None, None] == [one.slot for one in second.contact.entries if one.id == 2] * 2
     assert (Slot.MOBILE, "030 1", False) == shown(second)[0]
-    third = office.people.give_slot(ANNA, card.record_id, 1, None, expect=second.version)
+    third = office.address_list.give_slot(ANNA, card.record_id, 1, None, expect=second.version)
     assert (Slot.BUSINESS, "030 1", True) == shown(third)[0]
 
 
-@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind; tests/crm/test_people.py has it")
+@pytest.mark.crm("embedded", reason="onOffice numbers entries by their kind; tests/crm/test_address_list.py has it")
 def test_a_slot_that_does_not_fit_is_refused(office, card):
     """One of another kind, or of an entry that the contact lacks."""
     for entry, slot in ((1, Slot.EMAIL1), (3, Slot.HOME), (9, Slot.HOME)):
         with pytest.raises(BadRequest):
-            office.people.give_slot(ANNA, card.record_id, entry, slot, expect=card.version)
+            office.address_list.give_slot(ANNA, card.record_id, entry, slot, expect=card.version)
 
 
 def test_a_page_that_is_out_of_date_changes_nothing(office, card):
     """Somebody else was faster."""
-    office.people.give_slot(ANNA, card.record_id, 2, Slot.MOBILE, expect=card.version)
+    office.address_list.give_slot(ANNA, card.record_id, 2, Slot.MOBILE, expect=card.version)
     with pytest.raises(Conflict):
-        office.people.give_slot(ANNA, card.record_id, 1, Slot.MOBILE, expect=card.version)
+        office.address_list.give_slot(ANNA, card.record_id, 1, Slot.MOBILE, expect=card.version)
 
 
 def test_a_card_of_what_is_no_contact_is_not_found(office):
@@ -352,4 +352,4 @@ def test_a_card_of_what_is_no_contact_is_not_found(office):
     task = office.records.write(CRM, Kind.TASKS, Task(subject="x"))
     for record_id in (task.id, "nobody"):
         with pytest.raises(NotFound):
-            office.people.card(ANNA, record_id)
+            office.address_list.card(ANNA, record_id)
