@@ -17,6 +17,7 @@ devices, sync_states, client_ids, failed = tables.devices, tables.sync_states, t
 flavours, fragments = tables.flavours, tables.fragments
 MAX_FAILURES = 200  # of one device: an administrator reads no more of them
 MAX_FLAVOURS = 16  # of one tenant: versions of the protocol times what devices want of bodies
+FLAVOUR_TRIES = 3  # to save under a flavour that others push out at the same time
 
 DEVICE = select(devices).where(
     devices.c.tenant == bindparam("tenant"), devices.c.login == bindparam("login"), devices.c.id == bindparam("id")
@@ -220,19 +221,25 @@ class DevicesPart(Part):
             {"flavour_id": flavour_id, "record_id": record_id, "version": version, "encoded": encoded}
             for record_id, version, encoded in sorted(rows)
         ]
-        if values:
+        if flavour_id is not None and values:
             self._connection.execute(_keep(is_sqlite=self._is_sqlite), values)
 
-    def _flavour(self, tenant: str, name: str) -> int:
-        """The id of a flavour, which stays until commit; a new one takes the place of the tenant's oldest if there are too many."""
+    def _flavour(self, tenant: str, name: str) -> int | None:
+        """The id of a flavour, which stays until commit; a new one takes the place of the tenant's oldest if there are too many.
+
+        None if others push it out each time: it is encoded again when it is asked for again.
+        """
         key = {"tenant": tenant, "name": name}
         query = FLAVOUR if self._is_sqlite else FLAVOUR.with_for_update(read=True, key_share=True)
-        known = self._connection.execute(query, key).scalar_one_or_none()
-        if known is not None:
-            return int(known)
         statement = insert(flavours, is_sqlite=self._is_sqlite).on_conflict_do_nothing(index_elements=["tenant", "name"])
-        self._connection.execute(statement, key)
-        newest = select(flavours.c.id).where(flavours.c.tenant == tenant).order_by(flavours.c.id.desc()).limit(MAX_FLAVOURS)
-        kept = self._connection.execute(newest).scalars().all()
-        self._connection.execute(delete(flavours).where(flavours.c.tenant == tenant, flavours.c.id.not_in(kept)))
-        return int(self._connection.execute(query, key).scalar_one())
+        for _ in range(FLAVOUR_TRIES):
+            known = self._connection.execute(query, key).scalar_one_or_none()
+            if known is not None:
+                return int(known)
+            made = self._connection.execute(statement.returning(flavours.c.id), key).scalar_one_or_none()
+            if made is not None:
+                newest = select(flavours.c.id).where(flavours.c.tenant == tenant).order_by(flavours.c.id.desc()).limit(MAX_FLAVOURS)
+                kept = self._connection.execute(newest).scalars().all()
+                self._connection.execute(delete(flavours).where(flavours.c.tenant == tenant, flavours.c.id.not_in([made, *kept])))
+                return int(made)
+        return None
