@@ -12,7 +12,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
 
 from radicale_onoffice.core import contacts as rules
 from radicale_onoffice.core import slots

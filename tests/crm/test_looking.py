@@ -275,7 +275,7 @@ def test_looking_along_comes_to_the_same_as_looking_first(desk, kind):
 
 
 @pytest.mark.parametrize(("kind", "least"), [(Kind.CONTACTS, 2), (Kind.APPOINTMENTS, 1), (Kind.TASKS, 1)])
-def test_a_new_record_is_read_along_with_the_newest(desk, kind, least):
+def test_a_new_record_is_read_along(desk, kind, least):
     """A contact's flag needs its number first, and so does the first task of a process; what is stored is what onOffice made of it."""
     at = desk()
     at.add(kind, uid="first", name="first.item")
@@ -288,8 +288,20 @@ def test_a_new_record_is_read_along_with_the_newest(desk, kind, least):
     assert (BOTH[kind][3], 1) == (at.row(changed)[BOTH[kind][0]], requests(at))
 
 
-def test_a_new_record_that_is_not_among_the_newest_is_read_by_its_number(desk):
-    """Too many changed at the same time, or clocks differ by more than they should."""
+@pytest.mark.parametrize("kind", [Kind.APPOINTMENTS, Kind.TASKS])
+def test_reading_a_new_record_along_does_not_grow_with_what_there_is(desk, kind):
+    """Of hundreds that have just been made, onOffice shows the new one only."""
+    at = desk()
+    for number in range(5):
+        changes = {} if kind is Kind.TASKS else {"start": START + timedelta(hours=number), "end": START + timedelta(hours=number + 1)}
+        at.add(kind, uid=f"u{number}", name=f"{number}.ics", changes=changes)
+    (request,) = at.control.requests(1)
+    *_, shown = json.loads(request["answered"])["response"]["results"]
+    assert 1 == len(shown["data"]["records"])
+
+
+def test_a_new_record_that_is_not_read_along_is_read_by_its_number(desk):
+    """Too many start in the same second."""
     at = desk(calendar_default_limit=1)
     other = at.add(Kind.APPOINTMENTS, uid="other", name="other.ics")
     assert 1 == at.number(other)

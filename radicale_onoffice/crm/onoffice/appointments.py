@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -354,6 +354,13 @@ def read_window(first: date, last: date, *, only_series: bool = False, since: st
     starts = [{"op": operator, "val": moment} for operator, moment in ((">=", since), ("<", until)) if moment]
     kept = ({"rp_flag": [{"op": "=", "val": 1}]} if only_series else {}) | ({"start_dt": starts} if starts else {})
     return Action(verb=Verb.READ, resource=RESOURCE, parameters=wanted | ({"filter": kept} if kept else {}))
+
+
+def read_beginning(making: Action) -> Action:
+    """The appointments that start in the very second of one that is just being made, and so that one."""
+    start = text_of(making.parameters["data"]["start_dt"])
+    moment = datetime.fromisoformat(start)
+    return read_window(moment.date(), moment.date(), since=start, until=f"{moment + timedelta(seconds=1):%Y-%m-%d %H:%M:%S}")
 
 
 def read_changed(since: datetime, until: datetime | None = None) -> Action:

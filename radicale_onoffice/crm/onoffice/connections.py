@@ -45,10 +45,6 @@ class Connection:
         self._surveyed: datetime | None = None
         self._numbers: dict[Kind, int] = {}
 
-    def now(self) -> datetime:
-        """The time here."""
-        return self._clock()
-
     def note_number(self, kind: Kind, crm_id: str) -> None:
         """Remember the number of a record that was just made."""
         if crm_id.isascii() and crm_id.isdigit():

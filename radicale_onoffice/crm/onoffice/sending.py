@@ -1,7 +1,8 @@
 """One write to onOffice as HTTP calls, each followed by reading back what onOffice holds now; knows nothing of the store.
 
 A change and its reading back are one request, with a look at what was there before if that is wished. What is said of a new record after it
-was made, and the reading by its id, are a second request; without the former the newest records are read along, and it is among them.
+was made, and the reading by its id, are a second request; without the former it is read along, among the few that start when it does (an
+appointment) or are newer than the last one (a task).
 Whatever happens, the caller is told one of:
 
 ===============  =====================================================================================================
@@ -20,7 +21,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
 
 from radicale_onoffice.core import rules
 from radicale_onoffice.core.errors import NotFound, OfficeError, Refused, UpstreamDown
@@ -35,7 +35,6 @@ from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER = 30  # seconds
-OVERLAP = timedelta(minutes=5)  # clocks differ
 WITNESSES = 5  # other records that are asked for when one is missing
 
 
@@ -135,7 +134,7 @@ def make(connection: Connection, kind: Kind, value: Value) -> Taken:
     account = connection.account()
     action = rows.create(value, account)
     is_whole = not rows.after_create("0", value, account)  # what cannot be said is refused before anything is made
-    newest = _read_newest(connection, value) if is_whole else []
+    newest = _read_newest(connection, value, action) if is_whole else []
     result, *shown = connection.call([action, *newest])
     if isinstance(result, Refusal):
         raise _error_of((action, result), is_there=True)
@@ -150,10 +149,10 @@ def make(connection: Connection, kind: Kind, value: Value) -> Taken:
     return finish(connection, kind, result.new_id, value, rows.after_create(result.new_id, value, account))
 
 
-def _read_newest(connection: Connection, value: Value) -> list[Action]:
-    """What shows a record that is just being made: the newest changes, or tasks behind the last one made from here that are linked to nothing."""
+def _read_newest(connection: Connection, value: Value, making: Action) -> list[Action]:
+    """What shows a record that is just being made: what starts when it does, or tasks behind the last one made from here that are linked to nothing."""
     if isinstance(value, Appointment):
-        return [appointments.read_changed(connection.now() - OVERLAP)]
+        return [appointments.read_beginning(making)]
     number = connection.last_number(Kind.TASKS)
     if not isinstance(value, Task) or not number or value.addresses or value.estate or value.project:
         return []

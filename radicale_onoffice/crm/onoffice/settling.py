@@ -22,6 +22,7 @@ from radicale_onoffice.crm.onoffice.protocol import MAX_ROWS, Action
 from radicale_onoffice.crm.onoffice.protocol import Row as Record
 
 LATE = timedelta(seconds=150)
+OVERLAP = timedelta(minutes=5)  # clocks differ
 # What a create says that may read otherwise: onOffice may set it itself, and entries are compared as numbers
 UNSURE = frozenset({"von", "Art", "Land", "location", "reminderTypes", "relatedAddressId", "relatedProjectIds", "responsibilityByGroup"})
 
@@ -99,7 +100,7 @@ def _timeless(value: Value | None) -> Value | None:
 
 def changed_since(connection: Connection, kind: Kind, moment: datetime) -> list[Record]:
     """All records of a kind that changed since; stamps whose zone is not documented are taken for the earlier one. Raises UpstreamDown."""
-    moment -= sending.OVERLAP
+    moment -= OVERLAP
     account = connection.account()
     told = min(fields.wall(moment, account.zone), moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     if kind is Kind.APPOINTMENTS:
