@@ -127,7 +127,7 @@ class Connected(Ours):
 
     def command(self, *words: str, stdin: str = "") -> None:
         """An administrator's command."""
-        self._run([sys.executable, "-m", "radicale_onoffice.cli", *words], stdin)
+        self._run([sys.executable, "-m", "radicale_onoffice", *words], stdin)
 
 
 @contextmanager

@@ -117,7 +117,7 @@ class Ours(Server):
     def fill(self, contacts: int, events: int, today: date) -> None:
         """Write through the office, as an import does."""
         self.config.write_text(OURS.format(directory=self.directory))
-        words = [sys.executable, "-m", "radicale_onoffice.cli"]
+        words = [sys.executable, "-m", "radicale_onoffice"]
         self._run([*words, "tenant", "add", "t"])
         self._run([*words, "user", "add", "u", "--password-stdin"], "secret\n")
         (self.directory / "contacts.vcf").write_text("".join(card(number) for number in range(contacts)), newline="")
@@ -148,7 +148,7 @@ class Ours(Server):
         subprocess.run([*words, "--config", str(self.config)], input=stdin, text=True, check=True, stdout=subprocess.DEVNULL)
 
     def program(self) -> list[str]:
-        return [sys.executable, "-m", "radicale_onoffice.cli", "serve", "--config", str(self.config), "--port", str(self.port)]
+        return [sys.executable, "-m", "radicale_onoffice", "serve", "--config", str(self.config), "--port", str(self.port)]
 
 
 class Second(Ours):

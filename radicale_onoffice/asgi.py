@@ -10,11 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from radicale import config as radicale_config
 from radicale import log as radicale_log
 from radicale import xmlutils
 from radicale.app import Application
@@ -39,30 +37,9 @@ from radicale_onoffice.stores.wake import Hub
 from radicale_onoffice.workers import Pool, Workers
 
 METHODS = ["GET", "HEAD", "OPTIONS", "PROPFIND", "POST", "PUT"]
-OURS = ("storage", "auth", "rights", "web")
 LOOPBACK = ("127.0.0.1", "::1")
 
 logger = logging.getLogger(__name__)
-
-
-class ConfigurationError(Exception):
-    """The configuration file cannot be used; the text says why and what to do."""
-
-
-def load_configuration(paths: str):
-    """Radicale's configuration with our options declared, from files separated by ``:``. Raises ConfigurationError."""
-    for path in paths.split(":"):
-        if not path.startswith("?") and not Path(path).expanduser().is_file():
-            raise ConfigurationError(f"There is no configuration file {path}.")
-    try:
-        configuration = radicale_config.load(radicale_config.parse_compound_paths(paths))
-        for section in OURS:
-            wanted = f"radicale_onoffice.{section}"
-            if configuration.get(section, "type") != wanted:
-                raise ConfigurationError(f"The section [{section}] of {paths} needs `type = {wanted}`.")
-        return options.declared(configuration)
-    except (RuntimeError, ValueError) as error:
-        raise ConfigurationError(f"The configuration {paths} cannot be used: {error}") from error
 
 
 class Metrics:

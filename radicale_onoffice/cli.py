@@ -1,4 +1,4 @@
-"""The ``radicale-onoffice`` command."""
+"""The commands of ``radicale-onoffice``; what only serving needs is imported by what serves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from radicale_onoffice import __version__, asgi, demo, doctor, manual, serving
+from radicale_onoffice import __version__, doctor, manual
 from radicale_onoffice.admin.accounts import maintenance, tenants
 from radicale_onoffice.admin.audit import audit
 from radicale_onoffice.admin.console import AsJson, Config, clear, err, fail, opened, out, print_json, show
@@ -50,7 +50,8 @@ def serve(
     """Serve DAV, ActiveSync, pages, health and metrics on one port."""
     if (certificate is None) != (key is None):
         fail("TLS needs both --certificate and --key.")
-    serving.run_optimized()
+    from radicale_onoffice import serving
+
     serving.serve(config, host=host, port=port, certificate=certificate, key=key)
 
 
@@ -65,9 +66,10 @@ def run_demo(
     ] = None,
 ) -> None:
     """Serve the demo: tenant musterimmo with agent1, agent2 and admin."""
+    from radicale_onoffice import asgi, demo, serving
+
     if host not in asgi.LOOPBACK and host != "localhost" and password is None:
         fail(f"The demo's passwords are known to everybody: it listens on {host} only with --password.")
-    serving.run_optimized()
     config = demo.prepare(directory.resolve(), password or "demo")
     demo.announce(out, host, port, password)
     serving.serve(str(config), host=host, port=port)
@@ -124,12 +126,3 @@ def list_options(
 def show_version() -> None:
     """Print the version."""
     typer.echo(__version__)
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    app()
-
-
-if __name__ == "__main__":
-    main()

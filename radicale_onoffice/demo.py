@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.table import Table
 
-from radicale_onoffice import asgi, manual, wiring
+from radicale_onoffice import manual, wiring
 from radicale_onoffice.admin.console import progress
+from radicale_onoffice.configuration import load_configuration
 from radicale_onoffice.core.model import (
     Actor,
     Appointment,
@@ -56,7 +57,7 @@ def prepare(directory: Path, password: str) -> Path:
     text = manual.sample().replace("sqlite:////var/lib/radicale-onoffice/office.db", f"sqlite:///{directory}/office.db")
     text = text.replace("onoffice_tenant = default", f"onoffice_tenant = {TENANT}").replace("level = info", "level = warning")
     config.write_text(text)
-    configuration = asgi.load_configuration(str(config))
+    configuration = load_configuration(str(config))
     office = wiring.office(configuration)
     with office.store.reading() as tx:
         is_new = tx.setting("demo") != "complete"

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import make_url
 
-from radicale_onoffice import asgi, doctor_onoffice, options, signing
+from radicale_onoffice import doctor_onoffice, options, signing
 from radicale_onoffice.auth import load_backend
+from radicale_onoffice.configuration import ConfigurationError, load_configuration
 from radicale_onoffice.core import rights
 from radicale_onoffice.core.errors import Unavailable
 from radicale_onoffice.core.model import Door, Kind
@@ -26,9 +27,9 @@ BUILT = datetime(2026, 11, 1, tzinfo=UTC)  # no clock can be right that is befor
 def findings(paths: str, *, deep: bool) -> Iterator[Finding]:
     """All findings about a configuration file; what depends on a failed one is left out."""
     try:
-        configuration = asgi.load_configuration(paths)
+        configuration = load_configuration(paths)
         policy = options.policy_from(configuration)
-    except asgi.ConfigurationError as error:
+    except ConfigurationError as error:
         yield Finding("configuration", BAD, str(error), "Mend the file; `radicale-onoffice options` lists every option.")
         return
     yield Finding("configuration", GOOD, f"{paths}; Radicale {version('radicale')}")

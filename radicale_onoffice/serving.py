@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -11,25 +10,10 @@ from typing import Any
 import uvicorn
 
 from radicale_onoffice import asgi, wiring
+from radicale_onoffice.configuration import load_configuration
 
 GRACE = 30  # seconds that running requests get on SIGTERM
 KEEP_ALIVE = 75  # seconds; longer than a proxy's usual 60, so that the proxy closes first
-NO_OPTIMIZE = "RADICALE_ONOFFICE_NO_OPTIMIZE"
-
-
-def optimized() -> bool:
-    """True if Python leaves asserts out: Radicale spends nearly half of its time per listed item in them."""
-    return sys.flags.optimize > 0
-
-
-def run_optimized(module: str = "radicale_onoffice.cli") -> None:
-    """Start this very command again with ``python -O``, unless it runs so already or the environment forbids it."""
-    if optimized() or os.environ.get(NO_OPTIMIZE):
-        return
-    os.environ[NO_OPTIMIZE] = "1"  # whatever -O does, it is tried once
-    # glibc gives each thread an arena of its own, which never shrinks; two are enough under the interpreter's lock.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    os.execv(sys.executable, [sys.executable, "-O", "-m", module, *sys.argv[1:]])  # noqa: S606 - ourselves, no shell
 
 
 class Server(uvicorn.Server):
@@ -55,7 +39,7 @@ def serve(
     make: Callable[[Any], asgi.OnePort] = asgi.application,
 ) -> None:
     """Serve until SIGTERM or SIGINT; running requests finish. Raises ConfigurationError, ValueError and Unavailable before it listens."""
-    configuration = asgi.load_configuration(paths)
+    configuration = load_configuration(paths)
     configured_host, configured_port = configuration.get("server", "hosts")[0]
     application = make(configuration)
     # uvicorn raises the signal again once the running requests are done: then the database is closed and the exit status is 0.

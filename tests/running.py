@@ -80,12 +80,12 @@ class Running:
 
     def command(self, *words: str, stdin: str = "", status: int = 0) -> str:
         """Run an administrator's command against the same configuration."""
-        program = [sys.executable, "-m", "radicale_onoffice.cli", *words, "--config", str(self.config)]
+        program = [sys.executable, "-m", "radicale_onoffice", *words, "--config", str(self.config)]
         done = subprocess.run(program, input=stdin, capture_output=True, text=True, check=False)
         assert status == done.returncode, done.stdout + done.stderr
         return done.stdout
 
-    def start(self, *words: str, serve: tuple[str, ...] = ("radicale_onoffice.cli", "serve")) -> None:
+    def start(self, *words: str, serve: tuple[str, ...] = ("radicale_onoffice", "serve")) -> None:
         """Serve with further options, and wait for the first answer. ``serve`` names the module that serves, and its command."""
         log = (self.directory / "server.log").open("ab")
         program = [sys.executable, "-m", *serve, "--config", str(self.config), "--port", str(self.port), *words]

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy
 
 from radicale_onoffice import asgi, manual, wiring
+from radicale_onoffice.configuration import load_configuration
 from tests.judging.hearing import listening
 
 with warnings.catch_warnings():
@@ -66,4 +67,4 @@ def open_server(directory: Path, url: str, office, **options) -> Server:
     path = directory / "radicale.config"
     path.write_text(text)
     wiring.adopt(url, office)
-    return Server(asgi.load_configuration(str(path)), office)
+    return Server(load_configuration(str(path)), office)

@@ -52,7 +52,7 @@ RULES = {
 # onOffice's protocol and field tables, which only translate: these of crm/onoffice do I/O
 ONOFFICE, ONOFFICE_IO = "radicale_onoffice/crm/onoffice", {"client.py", "tenants.py"}
 MAY_TALK_TO_ONOFFICE = {f"{ONOFFICE}/client.py"}
-MAY_NAME_RADICALE = {f"radicale_onoffice/{name}.py" for name in ("storage", "auth", "rights", "web", "asgi")}
+MAY_NAME_RADICALE = {f"radicale_onoffice/{name}.py" for name in ("storage", "auth", "rights", "web", "asgi", "configuration")}
 MAX_FUNCTION, MAX_FILE = 60, 500  # lines
 LONG_FILES = {"activesync_bridge/wbxml/codepages.py"}  # a table of numbers
 

@@ -17,7 +17,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from radicale_onoffice import asgi, wiring
+from radicale_onoffice import wiring
+from radicale_onoffice.configuration import ConfigurationError, load_configuration
 from radicale_onoffice.core.errors import OfficeError
 from radicale_onoffice.core.model import Identity
 from radicale_onoffice.core.office import Office
@@ -46,7 +47,7 @@ def clear(command: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (asgi.ConfigurationError, OfficeError, ValueError, OSError) as error:
+        except (ConfigurationError, OfficeError, ValueError, OSError) as error:
             fail(str(error))
 
     return wrapper
@@ -55,7 +56,7 @@ def clear(command: Callable[P, R]) -> Callable[P, R]:
 @contextmanager
 def opened(config: str) -> Iterator[Office]:
     """The office of a configuration file, closed at the end."""
-    configuration = asgi.load_configuration(config)
+    configuration = load_configuration(config)
     office = wiring.office(configuration)
     try:
         yield office

@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from radicale_onoffice import asgi, mirrors
+from radicale_onoffice import mirrors
 from radicale_onoffice.admin.accounts import tenants as tenant_commands
 from radicale_onoffice.admin.console import AsJson, Config, administrator, clear, err, fail, opened, out, print_json, show
+from radicale_onoffice.configuration import load_configuration
 from radicale_onoffice.core.errors import OfficeError
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.core.office import Office
@@ -237,7 +238,7 @@ def status(config: Config, tenant: OneTenant = None, json: AsJson = False) -> No
     """Tell how far behind each tenant's mirror is, what went wrong last, and what waits to be sent."""
     with opened(config) as office:
         names, now = _chosen(office, tenant), office.clock()
-        late = mirrors.late_after(asgi.load_configuration(config).get("storage", "onoffice_poll_seconds"))
+        late = mirrors.late_after(load_configuration(config).get("storage", "onoffice_poll_seconds"))
         with office.store.reading() as tx:
             states = [mirrors.state_of(tx, name, now, late=late) for name in names]
     if json:

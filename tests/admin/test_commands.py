@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from radicale_onoffice import asgi, cli, demo, manual, wiring
+from radicale_onoffice import cli, demo, manual, wiring
 from radicale_onoffice.admin import console
+from radicale_onoffice.configuration import load_configuration
 from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Failure, Identity, Kind
@@ -233,7 +234,7 @@ def test_every_list_speaks_json(users):
 
 def test_the_command_unlocks_what_wrong_passwords_locked(users, tmp_path):
     """And says so; a second time it says that the cause is another."""
-    configuration = asgi.load_configuration(str(tmp_path / "radicale.config"))
+    configuration = load_configuration(str(tmp_path / "radicale.config"))
     office = wiring.office(configuration)
     for _ in range(5):
         with pytest.raises(SignInRefused):
@@ -248,7 +249,7 @@ def test_the_command_unlocks_what_wrong_passwords_locked(users, tmp_path):
 def phone(users, tmp_path):
     """A command line over an office where anna has a phone with a failing item."""
     url = f"sqlite:///{tmp_path}/office.db"
-    office = wiring.office(asgi.load_configuration(str(tmp_path / "radicale.config")))
+    office = wiring.office(load_configuration(str(tmp_path / "radicale.config")))
     anna = Identity("default", "anna")
     office.devices.seen(anna, "androidc1", "Android", "Gmail/1", "14.1")
     office.devices.update(anna, "androidc1", information=(("Model", "Pixel 9"), ("OS", "Android 16")), heartbeat=470)

@@ -7,7 +7,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from radicale_onoffice import asgi, cli, manual, wiring
+from radicale_onoffice import cli, manual, wiring
+from radicale_onoffice.configuration import load_configuration
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Task
 from radicale_onoffice.core.ports import Errand, ErrandState
 from tests.emulator import SECRET, TOKEN, Emulator
@@ -48,7 +49,7 @@ def run(tmp_path, monkeypatch, emulator):
 @pytest.fixture
 def errands(run, tmp_path):
     """Three errands: one waits, one was refused, one cannot be made."""
-    office = wiring.office(asgi.load_configuration(str(tmp_path / "radicale.config")))
+    office = wiring.office(load_configuration(str(tmp_path / "radicale.config")))
     actor = Actor(identity=ANNA, face=Face.DAV)
     with office.store.writing() as tx:
         for subject, responsible, state in (

@@ -7,7 +7,8 @@ import io
 
 import pytest
 
-from radicale_onoffice import asgi, spreadsheet, wiring
+from radicale_onoffice import spreadsheet, wiring
+from radicale_onoffice.configuration import load_configuration
 from radicale_onoffice.core.accounts import Caller
 from radicale_onoffice.core.errors import SignInRefused
 from radicale_onoffice.core.model import Actor, Contact, Entry, EntryKind, Face, Identity, Kind
@@ -21,7 +22,7 @@ PHONE = Caller(address="192.0.2.7", face=Face.EAS, device="APPL1", label="iPhone
 @pytest.fixture
 def office(users, tmp_path):
     """The office that the commands work on."""
-    return wiring.office(asgi.load_configuration(str(tmp_path / "radicale.config")))
+    return wiring.office(load_configuration(str(tmp_path / "radicale.config")))
 
 
 def come(office, password="secret"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radicale_onoffice import asgi
+from radicale_onoffice.configuration import ConfigurationError
 from radicale_onoffice.core.model import Door, Identity
 
 
@@ -41,7 +41,7 @@ def test_the_page_asks_the_same_backend(htpasswd):
 @pytest.mark.parametrize("name", ["none", "denyall", "nonsense", "radicale_onoffice.auth"])
 def test_a_backend_that_checks_nothing_is_refused_at_the_start(serve, name):
     """A typo must not open the door."""
-    with pytest.raises((ValueError, asgi.ConfigurationError, RuntimeError)):
+    with pytest.raises((ValueError, ConfigurationError, RuntimeError)):
         serve(onoffice_password_backend=name)
 
 

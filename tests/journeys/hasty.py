@@ -7,7 +7,6 @@ predecessor was doing ends sooner.
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from functools import partial
 
@@ -21,9 +20,8 @@ LEASE = timedelta(seconds=4)
 
 if __name__ == "__main__":
     settling.LATE, leases.LEASE = LATE, LEASE  # read by the modules that the next lines import
-    from radicale_onoffice import serving, wiring
+    from radicale_onoffice import wiring
     from radicale_onoffice.cli import app
 
     wiring.open_client = partial(wiring.open_client, patience=PATIENCE)
-    os.environ[serving.NO_OPTIMIZE] = "1"  # with -O it would start the command itself
     app()

@@ -22,6 +22,7 @@ from pathlib import Path
 from sqlalchemy import event
 
 from radicale_onoffice import asgi, manual, wiring
+from radicale_onoffice.configuration import load_configuration
 from radicale_onoffice.core.model import Identity, Tenant, User
 from radicale_onoffice.core.policy import Policy
 from radicale_onoffice.core.ports import Store
@@ -170,7 +171,7 @@ class Process:
         self._commits_left = 0
         wiring.adopt(url, self.office)
         with quiet_logging():
-            self._application = asgi.application(asgi.load_configuration(config))
+            self._application = asgi.application(load_configuration(config))
         wiring.forget(url)  # the application keeps it; the next process over this database gets one of its own
 
     def _commit(self, connection) -> None:
