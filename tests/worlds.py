@@ -1,9 +1,9 @@
 """The worlds that behaviour is tested in: either CRM, over either database engine.
 
-Every test of a suite that has an office runs in each of the suite's worlds, unchanged (``conftest.world``). Where CRMs differ in something that
+Every test of these suites that has an office runs in each world, unchanged (``conftest.world``). Where CRMs differ in something that
 a test counts or is told, it asks the world (``World.of``); a claim that one CRM cannot hold is marked ``crm(…, reason=…)``.
 
-``ONOFFICE_TEST_WORLDS`` names other worlds, for all suites: ``all``, or some of them, e.g. ``onoffice-postgresql,embedded-sqlite``.
+``ONOFFICE_TEST_WORLDS`` names some of them, for who is in a hurry, e.g. ``onoffice-postgresql,embedded-sqlite``.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ class World:
 
 DEFAULT = World("embedded", "sqlite")
 ALL = tuple(World(crm, engine) for engine in ("sqlite", "postgresql") for crm in ("embedded", "onoffice"))
-ON_SQLITE = tuple(world for world in ALL if world.engine == "sqlite")
-# The suite of the phones' protocol is most of the cost; PostgreSQL below phones is what the journeys go through.
-SUITES = {"core": ALL, "dav": ALL, "journeys": ALL, "eas": ON_SQLITE}
+SUITES = ("core", "dav", "journeys", "eas")  # the folders whose tests run in all worlds
 
 
 def chosen(suite: str) -> tuple[World, ...]:
@@ -53,9 +51,7 @@ def chosen(suite: str) -> tuple[World, ...]:
     if suite not in SUITES:
         return ()
     wanted = os.environ.get("ONOFFICE_TEST_WORLDS", "")
-    if not wanted:
-        return SUITES[suite]
-    return ALL if wanted == "all" else tuple(world for world in ALL if str(world) in wanted.split(","))
+    return tuple(world for world in ALL if str(world) in wanted.split(",")) if wanted else ALL
 
 
 def administer(socket: str, statement: str) -> None:

@@ -11,7 +11,8 @@ import sqlalchemy
 from activesync_bridge.wbxml.codepages import Contacts
 from tests.eas.phone import E, add, change, delete
 
-FULL = 2  # SQLite's synchronous = FULL: the commit waits for the disk
+# How an engine is asked whether a commit will wait for the disk, and what it says then
+DURABLE = {"sqlite": ("PRAGMA synchronous", 2), "postgresql": ("SHOW synchronous_commit", "on")}
 SIZES = (3, 103)  # contacts: as many more as to show that none of them is looked at
 
 
@@ -37,12 +38,13 @@ def counted(office):
     costs, engine = Costs(), office.store.engine
 
     def said(connection, cursor, statement, *_):
-        if not statement.startswith("BEGIN"):
+        if not statement.startswith(("BEGIN", "SET ")):
             costs.statements.append(statement)
 
     def committed(connection):
         costs.commits += 1
-        costs.waits += connection.connection.driver_connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
+        asked, waiting = DURABLE[engine.dialect.name]
+        costs.waits += connection.connection.driver_connection.execute(asked).fetchone()[0] == waiting
 
     listeners = (("before_cursor_execute", said), ("commit", committed))
     for name, listener in listeners:

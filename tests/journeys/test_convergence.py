@@ -14,7 +14,7 @@ from tests.journeys.onoffice_machine import OverOnOffice
 from tests.journeys.processes import Database
 
 START = datetime(2026, 3, 15, 8, 30, tzinfo=UTC)  # a Sunday, two weeks before the clocks change
-EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("CONVERGENCE_EXAMPLES", "240"))
 SHRINK = os.environ.get("CONVERGENCE_SHRINK", "0") == "1"  # telling the shortest way to a failure takes minutes
 STEPS = int(os.environ.get("CONVERGENCE_STEPS", "30"))
 # Here the same examples each time, so that who changed something sees what it changed; `make soak` looks for new ones.
