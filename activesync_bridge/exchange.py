@@ -25,6 +25,7 @@ from activesync_bridge.wbxml.element import Element
 from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core.errors import (
     BadRequest,
+    CameBack,
     ChangedBefore,
     Conflict,
     DuplicateUid,
@@ -159,6 +160,8 @@ class Writer:
                 raise
             had = self._had(record_id)
             record = self._put(command, record_id, had.base, uid)
+        except CameBack as back:
+            record = self._put(command, None, back.base, uid)
         except DuplicateUid:
             record_id = self.session.office.records.with_uid(self.session.identity, self.kind, uid)
             if record_id is None:

@@ -17,8 +17,8 @@ from pathlib import Path
 from radicale_onoffice import formats
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.drafts import ContactDraft, Draft
-from radicale_onoffice.core.errors import BadRequest, ChangedBefore, OfficeError
-from radicale_onoffice.core.model import Actor, Base, Contact, Face, Identity, Kind, Leftovers, Slot
+from radicale_onoffice.core.errors import BadRequest, CameBack, ChangedBefore, OfficeError
+from radicale_onoffice.core.model import Actor, Base, Contact, Face, Identity, Kind, Leftovers, Record, Slot
 from radicale_onoffice.core.office import Office
 
 MAX_FILE = 500_000_000  # bytes
@@ -205,10 +205,11 @@ def store(office: Office, identity: Identity, item: Item | Bad) -> str | Bad:
     record_id = office.records.with_uid(identity, item.kind, item.uid)
     current = office.records.get(identity.tenant, record_id) if record_id else None
     base = Base(value=current.value, leftovers=current.leftovers, text=current.text) if current else None
-    actor = Actor(identity=identity, face=Face.ADMIN, device="import")
     try:
-        draft = _draft(office, identity, item, base)
-        stored = office.records.put(actor, item.kind, draft, record_id=record_id, uid=item.uid, base=base, reach=None)
+        try:
+            stored = _put(office, identity, item, record_id, base)
+        except CameBack as back:
+            stored = _put(office, identity, item, None, back.base)
     except ChangedBefore:
         return store(office, identity, item)
     except OfficeError as error:
@@ -216,6 +217,12 @@ def store(office: Office, identity: Identity, item: Item | Bad) -> str | Bad:
     if current is None:
         return "created"
     return "unchanged" if stored.version == current.version else "changed"
+
+
+def _put(office: Office, identity: Identity, item: Item, record_id: str | None, base: Base | None) -> Record:
+    actor = Actor(identity=identity, face=Face.ADMIN, device="import")
+    draft = _draft(office, identity, item, base)
+    return office.records.put(actor, item.kind, draft, record_id=record_id, uid=item.uid, base=base, reach=None)
 
 
 def _draft(office: Office, identity: Identity, item: Item, base: Base | None) -> Draft:

@@ -24,7 +24,7 @@ from radicale.storage import BaseCollection, BaseStorage
 from radicale_onoffice import answers, dav_queries, errors, formats, options, paths, turns, wiring
 from radicale_onoffice.core import folders
 from radicale_onoffice.core.clients import client_of
-from radicale_onoffice.core.errors import BadRequest, CursorInvalid, MadeBefore, NotFound, OfficeError, Refused
+from radicale_onoffice.core.errors import BadRequest, CameBack, CursorInvalid, MadeBefore, NotFound, OfficeError, Refused
 from radicale_onoffice.core.feeds import DEFAULT, Cursor
 from radicale_onoffice.core.model import Actor, Base, Face, Identity, Kind, Record
 from radicale_onoffice.core.office import Office
@@ -271,11 +271,22 @@ class Folder(BaseCollection):
             return self._stored(href, item, text, stored, expect=seen.version if seen else None)
         except MadeBefore as made:
             return self._stored(href, item, text, self._office.records.get(self._identity.tenant, made.record_id), expect=None, reach=None)
+        except CameBack as back:
+            return self._stored(href, item, text, None, expect=None, base=back.base)
 
     def _stored(
-        self, href: str, item: Item, text: str, stored: Record | None, *, expect: int | None, reach: str | None = DEFAULT
+        self,
+        href: str,
+        item: Item,
+        text: str,
+        stored: Record | None,
+        *,
+        expect: int | None,
+        reach: str | None = DEFAULT,
+        base: Base | None = None,
     ) -> Record:
-        base = Base(value=stored.value, leftovers=stored.leftovers, text=stored.text) if stored else None
+        if stored is not None:
+            base = Base(value=stored.value, leftovers=stored.leftovers, text=stored.text)
         reader = self._reader()
         draft = formats.load(self._kind, text, base, zone=reader.zone, region=reader.tenant.region)
         actor = Actor(identity=self._identity, face=Face.DAV, device=answers.device())
@@ -286,7 +297,7 @@ class Folder(BaseCollection):
 
         if stored:
             return records.put(actor, self._kind, draft, record_id=stored.id, base=base, expect=expect, reach=reach, also=also)
-        return records.put(actor, self._kind, draft, uid=item.uid, name=href, also=also)
+        return records.put(actor, self._kind, draft, uid=item.uid, name=href, base=base, also=also)
 
     def _reader(self) -> folders.Reader:
         with self._office.store.reading() as tx:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Base, Kind
 
 
 class OfficeError(Exception):
@@ -83,6 +83,14 @@ class MadeBefore(Conflict):
 
 class ChangedBefore(Conflict):
     """What the same device had changed, and was told nothing of, is stored now: what it says is to be put on top of that, as it has it."""
+
+
+class CameBack(Conflict):
+    """What a client makes is a record that it took off the device: ``base`` is how it had that last, and the draft is to be made on top of it."""
+
+    def __init__(self, base: Base, version: int):
+        super().__init__(None, version)
+        self.base = base
 
 
 class DuplicateUid(OfficeError):

@@ -451,7 +451,8 @@ class Crm(Protocol):
     ``update`` and ``delete`` raise Conflict if the CRM's own record has changed since it was adopted; it has been adopted anew then, so that
     a write that carries no expected version is merged and tried again. ``update`` raises ChangedBefore if what was found is the same actor's
     own earlier change, of which nobody knew what became. ``create`` raises MadeBefore if an earlier ``create`` of the same
-    origin, of which nobody knew what became, made the record after all with other values; it is stored then. ``take_back`` undoes a
+    origin, of which nobody knew what became, made the record after all with other values; it is stored then. ``settle`` finds out what became
+    of earlier writes of a record of which nobody knows, for a device that wants nothing new, and raises as ``update``. ``take_back`` undoes a
     ``create`` that the store could not keep, as far as that can be undone; it raises nothing, because the store has refused already.
     """
 
@@ -459,6 +460,7 @@ class Crm(Protocol):
     def create(self, actor: Actor, kind: Kind, record_id: str, value: Value, origin: Origin) -> Held: ...
     def update(self, actor: Actor, record: Record, value: Value) -> Held: ...
     def delete(self, actor: Actor, record: Record) -> Held: ...
+    def settle(self, actor: Actor, record: Record) -> None: ...
     def take_back(self, actor: Actor, kind: Kind, record_id: str, held: Held) -> None: ...
 
 

@@ -12,9 +12,19 @@ from datetime import date, datetime, timedelta
 
 from radicale_onoffice.core import merging, rights, rules
 from radicale_onoffice.core.adoptions import Adoptions
-from radicale_onoffice.core.commits import Commit
+from radicale_onoffice.core.commits import Commit, summarise
 from radicale_onoffice.core.drafts import Draft
-from radicale_onoffice.core.errors import BadRequest, ChangedBefore, Conflict, DuplicateUid, MadeBefore, NotFound, OutOfReach, Refused
+from radicale_onoffice.core.errors import (
+    BadRequest,
+    CameBack,
+    ChangedBefore,
+    Conflict,
+    DuplicateUid,
+    MadeBefore,
+    NotFound,
+    OutOfReach,
+    Refused,
+)
 from radicale_onoffice.core.feeds import DEFAULT, Feeds
 from radicale_onoffice.core.folders import Reader, reader
 from radicale_onoffice.core.lookups import reader_of_tenant
@@ -36,6 +46,7 @@ from radicale_onoffice.core.reports import Reports
 
 DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an import of the administrator has none
 Also = Callable[[Transaction, Record], None]
+DRAFT_ANEW = (MadeBefore, ChangedBefore, CameBack)  # whoever made the draft has to make it again
 TRIES = 5  # a write that carries no expected version is merged again when somebody else was faster
 MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
 
@@ -74,7 +85,9 @@ class Records(Adoptions):
         ``origin`` is by what else a repetition is known. MadeBefore tells that what the device repeats, of which it had been told nothing, is
         stored by now as it was the first time: whoever made the draft is to make it again, on top of that record, and put it there.
         ChangedBefore tells the same of an earlier change of the same device: ``base`` and draft are to be made again, with that in them.
-        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, MadeBefore, ChangedBefore, DuplicateUid, BadRequest, UpstreamDown.
+        CameBack tells that the client makes "new" what it took off the device: the draft is to be made on top of the error's ``base``, and
+        put with it, so that what it does not speak of, and what others wrote meanwhile, stays.
+        Raises GateClosed, Refused, OutOfReach, NotFound, Conflict, MadeBefore, ChangedBefore, CameBack, DuplicateUid, BadRequest, UpstreamDown.
         """
         if uid is not None and not 0 < len(uid) <= MAX_UID:
             raise BadRequest(f"The UID has {len(uid)} characters; at most {MAX_UID} are accepted.")
@@ -83,7 +96,7 @@ class Records(Adoptions):
             try:
                 return self._put_once(actor, kind, draft, record_id, origin, base, expect, reach, also)
             except Conflict as error:
-                if expect is not None or isinstance(error, (MadeBefore, ChangedBefore)):
+                if expect is not None or isinstance(error, DRAFT_ANEW):
                     raise
             except Refused as error:
                 self._reports.refusal(actor, record_id or f"new ({kind})", error)
@@ -102,18 +115,15 @@ class Records(Adoptions):
         reach: str | None,
         also: Also | None,
     ) -> Record:
-        with self._store.reading() as tx:
-            who = reader(tx, actor.identity)
-            current, returning = self._target(tx, who, kind, record_id, origin.uid or None, origin.name or None)
-            if actor.face in DEVICES:
-                rights.demand(who.tenant, who.user, kind, Right.MODIFY if current else Right.CREATE, self._policy)
-        if current is not None and not returning:
-            self._demand_reach(actor, kind, current, reach)
+        who, current, returning = self._aim(actor, kind, record_id, origin, reach)
+        if current is not None and returning and base is None:
+            raise CameBack(self._last_had(who, current, draft.leftovers), current.version)
         if current is not None and expect is not None and current.version != expect:
             raise Conflict(expect, current.version)
         outcome = rules.apply(draft, current, base, who, self._policy, self._clock(), returning=returning)
         leftovers = merging.merge_leftovers(base, draft.leftovers, current)
         if current is not None and outcome.value == current.value and self._same_form(current, leftovers, who):
+            self._crm.settle(actor, current)  # an earlier change of which nobody was told may be done: this takes it back
             if also is not None:
                 with self._store.writing() as tx:
                     also(tx, current)
@@ -148,6 +158,19 @@ class Records(Adoptions):
             raise
         self._prune_daily()
         return stored
+
+    def _aim(
+        self, actor: Actor, kind: Kind, record_id: str | None, origin: Origin, reach: str | None
+    ) -> tuple[Reader, Record | None, bool]:
+        """Who writes, and as ``_target``. Raises GateClosed, Refused, OutOfReach, NotFound, DuplicateUid."""
+        with self._store.reading() as tx:
+            who = reader(tx, actor.identity)
+            current, returning = self._target(tx, who, kind, record_id, origin.uid or None, origin.name or None)
+            if actor.face in DEVICES:
+                rights.demand(who.tenant, who.user, kind, Right.MODIFY if current else Right.CREATE, self._policy)
+        if current is not None and not returning:
+            self._demand_reach(actor, kind, current, reach)
+        return who, current, returning
 
     def _send(
         self, actor: Actor, kind: Kind, current: Record | None, new_id: str, value: Value, apart: Sequence[Commit], origin: Origin
@@ -198,6 +221,22 @@ class Records(Adoptions):
         if own is not None and own.uid == uid and not own.deleted:
             return own, True
         return None, False
+
+    def _last_had(self, who: Reader, record: Record, sent: Leftovers) -> Base:
+        """What this reader's client had of a record before it was taken off: the version that is just what it sends now, else the newest.
+
+        If none is kept any more, it is what is stored.
+        """
+        principals, newest, told = who.principals(record.kind, self._policy), None, "\n".join(sent.lines)
+        for line in reversed(self.history(record.tenant, record.id)):
+            if line.action == "deleted" or principals.isdisjoint(summarise(line.value, who).audience):
+                continue
+            text = self._text(record.kind, line.value, line.leftovers, record.uid, line.at, who).text
+            had = Base(value=line.value, leftovers=line.leftovers, text=text)
+            newest = newest or had
+            if rules.same_text("\n".join(merging.lines_of(text)), told):
+                return had
+        return newest or Base(value=record.value, leftovers=record.leftovers, text=record.text)
 
     def _demand_free_uid(self, tx: Transaction, who: Reader, commit: Commit) -> None:
         """Raise DuplicateUid if a new record's UID has come to this reader since the target was looked for."""

@@ -41,5 +41,8 @@ class Embedded:
         """Nobody else is to be told."""
         return Held(record.value)
 
+    def settle(self, actor: Actor, record: Record) -> None:
+        """Whatever was written is known."""
+
     def take_back(self, actor: Actor, kind: Kind, record_id: str, held: Held) -> None:
         """Nothing was made."""

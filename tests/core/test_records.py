@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from radicale_onoffice.core.drafts import AppointmentDraft, ContactDraft, Override, Series
-from radicale_onoffice.core.errors import BadRequest, Conflict, DuplicateUid, GateClosed, NotFound, OutOfReach, Refused
+from radicale_onoffice.core.errors import BadRequest, CameBack, Conflict, DuplicateUid, GateClosed, NotFound, OutOfReach, Refused
 from radicale_onoffice.core.model import (
     Actor,
     Appointment,
@@ -125,7 +125,10 @@ def test_making_again_what_was_deleted_brings_the_record_back(office):
     """The same UID means the same record, not a twin (rules 12, 18)."""
     record = put_contact(office, uid="u", name="u.vcf")
     office.records.delete(PHONE, CONTACTS, record.id)
-    again = put_contact(office, "Berger", uid="u", name="u.vcf")
+    with pytest.raises(CameBack) as caught:
+        put_contact(office, "Berger", uid="u", name="u.vcf")
+    assert record.value == caught.value.base.value
+    again = put_contact(office, "Berger", uid="u", name="u.vcf", base=caught.value.base)
     assert (record.id, ("anna",)) == (again.id, again.value.sync_users)
 
 

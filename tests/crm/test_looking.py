@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radicale_onoffice.core.errors import Conflict, UpstreamDown
+from radicale_onoffice.core.errors import Conflict, Refused, UpstreamDown
 from radicale_onoffice.core.model import AppointmentStatus, Frequency, Kind, Recurrence, Slot, TaskStatus
 from radicale_onoffice.core.policy import OnOutage, Policy
 from radicale_onoffice.core.ports import ErrandState
@@ -316,3 +316,13 @@ def test_a_task_with_links_is_read_with_them(desk):
     address = at.control.add("address", {"Name": "A"})
     record = at.office.records.write(PHONE, Kind.TASKS, replace(VALUES[Kind.TASKS], responsible="anna", addresses=(str(address),)))
     assert (str(address),) == record.value.addresses
+
+
+def test_a_look_that_cannot_be_understood_leaves_nothing_written(desk):
+    """Somebody broke the appointment in onOffice: the device is refused, and what was written with the look is taken back."""
+    at = desk()
+    record = at.add(Kind.APPOINTMENTS)
+    at.control.edit("calendar", at.number(record), start_dt="0000-00-00 00:00:00")
+    with pytest.raises(Refused, match="Mend it there"):
+        at.edit(record, note="Schlüssel")
+    assert ("", []) == (at.row(record)["note"], at.errands())

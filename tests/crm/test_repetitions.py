@@ -10,8 +10,9 @@ import pytest
 from activesync_bridge.wbxml.codepages import Calendar, Contacts, Tasks
 from activesync_bridge.wbxml.element import Element as E
 from radicale_onoffice import mirrors
+from radicale_onoffice.core.errors import UpstreamDown
 from radicale_onoffice.core.model import Kind
-from tests.crm.desks import COLUMNS, TABLES, Desk
+from tests.crm.desks import CHANGES, COLUMNS, TABLES, Desk
 from tests.crm.test_exactly_once import PowerFailure, failing_commit
 from tests.dav.test_sync import sync
 from tests.eas.phone import Phone, Refused, add, change, over, status_of
@@ -268,3 +269,19 @@ def test_a_series_with_an_occurrence_that_stands_alone(place, lost, titles):
     assert client.put(path, content=SERIES.format(series=titles[0], occurrence=titles[1])).status_code in (201, 204)
     assert (sorted(titles), []) == (sorted(place.titles(Kind.APPOINTMENTS)), place.desk.errands())
     assert sorted(titles) == sorted(one.value.subject for one in place.desk.all_stored(Kind.APPOINTMENTS))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_change_that_is_taken_back_before_anybody_knew_of_it(desk, kind):
+    """It was done, and its device told to come again; the device comes with what it had before: that is a change, too, and onOffice gets it."""
+    at = desk()
+    record = at.add(kind)
+    at.fault(verb="modify", resourcetype=TABLES[kind], kind="reset", when="after")
+    at.outage()
+    with pytest.raises(UpstreamDown):
+        at.edit(record, **CHANGES[kind])
+    at.recover()
+    at.wait(minutes=5)
+    at.edit(record, **{name: getattr(record.value, name) for name in CHANGES[kind]})
+    *_, column, value = COLUMNS[kind]
+    assert (False, []) == (value == str(at.row(record)[column]), at.errands())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from radicale_onoffice.core.model import Identity, Kind
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind
 
 CARD = (
     "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:u1\r\nN:Berger;Anna;;;\r\nFN:Anna Berger\r\n"
@@ -25,6 +27,38 @@ def test_a_no_op_put_makes_no_new_version(client):
     again = client.put("/anna/contacts/u1.vcf", content=CARD, headers={"If-Match": etag})
     record_id = client.office.records.with_uid(Identity("t", "anna"), Kind.CONTACTS, "u1")
     assert (204, etag, 1) == (again.status_code, again.headers["etag"], len(client.office.records.history("t", record_id)))
+
+
+CRM = Actor(identity=Identity("t", "crm"), face=Face.CRM)
+EVENT = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VEVENT\r\nUID:u1\r\nDTSTAMP:20260101T000000Z\r\n"
+    "DTSTART:20260401T100000Z\r\nDTEND:20260401T110000Z\r\nSUMMARY:Besichtigung\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+TODO = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\nBEGIN:VTODO\r\nUID:u1\r\nDTSTAMP:20260101T000000Z\r\n"
+    "SUMMARY:Rückruf\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+)
+UNDONE = [
+    (Kind.CONTACTS, "/anna/contacts/u1.vcf", CARD, {"city": "Bonn"}),
+    (Kind.APPOINTMENTS, "/anna/calendar/u1.ics", EVENT, {"note": "Schlüssel", "participants": ("anna", "bert")}),
+    (Kind.TASKS, "/anna/tasks/u1.ics", TODO, {"description": "bis Freitag"}),
+]
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+@pytest.mark.parametrize(("kind", "path", "text", "changes"), UNDONE)
+def test_a_deletion_that_is_undone_takes_nothing_from_the_office(client, kind, path, text, changes, is_seen):
+    """What the client does not speak of, and what the office wrote, seen by the client or not, stays; the record is the reader's again."""
+    client.put(path, content=text)
+    records = client.office.records
+    record = records.get("t", records.with_uid(Identity("t", "anna"), kind, "u1"))
+    written = records.write(CRM, kind, replace(record.value, **changes), record_id=record.id)
+    again = client.get(path).content if is_seen else text
+    assert client.delete(path).status_code in (200, 204)
+    assert client.put(path, content=again).status_code in (201, 204)
+    (line,) = (line for line in records.history("t", record.id)[-1:])
+    assert (line.version > written.version, written.value) == (True, line.value)
+    assert 200 == client.get(path).status_code
 
 
 def test_rule_74_several_weekdays_are_stored_on_the_start_s_weekday(client):

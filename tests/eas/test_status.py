@@ -18,7 +18,7 @@ from activesync_bridge.wbxml.codepages import FolderHierarchy, MeetingResponse
 from activesync_bridge.wbxml.reader import decode
 from activesync_bridge.wbxml.writer import encode
 from radicale_onoffice.core import errors
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Base, Contact, Kind
 from tests.eas.conftest import BODY_VERSIONS
 from tests.eas.trees import tree
 
@@ -30,6 +30,7 @@ SAMPLES = {
     errors.Conflict: (1, 2),
     errors.MadeBefore: ("r1", 2),
     errors.ChangedBefore: (1, 2),
+    errors.CameBack: (Base(value=Contact()), 2),
     errors.DuplicateUid: ("uid", "name"),
     errors.SignInRefused: (),
     errors.Unavailable: ("Closed.", 300),

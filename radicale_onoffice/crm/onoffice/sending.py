@@ -110,7 +110,12 @@ def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after
     actions = rows.modify(crm_id, before, after, connection.account())
     found, row, refused = _perform(connection, kind, crm_id, actions, look=look)
     is_gone = found is None and row is None and bool(refused)
-    is_other = found is not None and not _is_expected(connection, kind, found, before, after, refused=bool(refused))
+    try:
+        is_other = found is not None and not _is_expected(connection, kind, found, before, after, refused=bool(refused))
+    except Refused as error:
+        if not refused:
+            _put_back(connection, rows.modify(crm_id, after, before, connection.account()))
+        raise NotTaken(None, error) from error
     if look and (is_gone or (is_other and (row is not None or refused))):
         raise Overtaken(found, row)
     if refused:
@@ -121,6 +126,14 @@ def change(connection: Connection, kind: Kind, crm_id: str, before: Value, after
         )
         raise OutcomeUnknown(message, RETRY_AFTER)
     return Taken(row, load(kind, row, connection, after, entry_ids(after) - entry_ids(before)))
+
+
+def _put_back(connection: Connection, actions: Sequence[Action]) -> None:
+    """Take a write back that was made on top of what cannot be understood. Raises OutcomeUnknown if that cannot be done now."""
+    try:
+        connection.call(actions)
+    except UpstreamDown as error:
+        raise OutcomeUnknown(str(error), error.retry_after) from error
 
 
 def _is_expected(connection: Connection, kind: Kind, found: Record, before: Value, after: Value, *, refused: bool) -> bool:

@@ -92,6 +92,18 @@ class OnOffice:
         errand = self._errand(actor, record.kind, record.id, record.value, None)
         return self._written(errand, record.id, lambda connection, earlier: self._delete(connection, errand, record, earlier))
 
+    def settle(self, actor: Actor, record: Record) -> None:
+        """Find out what became of changes of a record whose device was told nothing. Raises as ``update``."""
+        tenant = actor.identity.tenant
+        if not any(not is_queued(one) for one in self.errands.of(tenant, record.id)):
+            return
+        connection = self.connections.to(tenant)
+        if connection is not None:
+            with self.alone(tenant, record.id):
+                for one in self.errands.of(tenant, record.id):
+                    if not is_queued(one):
+                        self.errands.settle(connection, one, actor)
+
     def _errand(self, actor: Actor, kind: Kind, record_id: str, before: Value | None, after: Value | None) -> Errand:
         return Errand(actor=actor, kind=kind, record_id=record_id, before=before, after=after, state=ErrandState.SENT, at=self._clock())
 
