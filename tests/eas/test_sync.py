@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,8 @@ import pytest
 
 from activesync_bridge.wbxml.codepages import AirSync, AirSyncBase, Calendar, Contacts, Tasks
 from activesync_bridge.wbxml.element import Element as E
+from radicale_onoffice.core.model import Kind
+from tests.eas.conftest import CRM
 from tests.eas.phone import add, change, collection_of, delete, status_of, sync_of
 from tests.eas.trees import names
 
@@ -334,6 +337,22 @@ def test_what_a_client_of_16_must_not_send_is_not_taken(phone, version):
     (item,) = other.of("appointments").items.values()
     assert uid == item.text_of(Calendar.UID)
     assert not {Calendar.OrganizerEmail, Calendar.OrganizerName, Calendar.Attendees} & {child.tag for child in item.children}
+
+
+@pytest.mark.parametrize("version", ["12.1", "14.1"])
+def test_an_appointment_that_is_added_again_takes_nothing_from_the_office(phone, office, version):
+    """A phone that undoes a deletion sends a new item with the old UID (below 16.0 it is the phone's): the colleague on it stays."""
+    it = phone(version)
+    times = E(Calendar.StartTime, "20260316T090000Z"), E(Calendar.EndTime, "20260316T100000Z")
+    item = add("c1", E(Calendar.Subject, "T"), *times, E(Calendar.UID, "theirs"))
+    server_id = it.sync("appointments", item)[0].text_of(AirSync.ServerId)
+    record = office.records.get("t", server_id)
+    office.records.write(CRM, Kind.APPOINTMENTS, replace(record.value, participants=("anna", "bert")), record_id=server_id)
+    it.sync("appointments")
+    it.sync("appointments", delete(server_id))
+    again = it.sync("appointments", add("c2", E(Calendar.Subject, "T"), *times, E(Calendar.UID, "theirs")))[0]
+    assert ("1", server_id) == (status_of(again), again.text_of(AirSync.ServerId))
+    assert ("anna", "bert") == office.records.get("t", server_id).value.participants
 
 
 def test_an_appointment_without_times_is_the_next_half_hour(phone):
