@@ -50,6 +50,18 @@ def test_flags_that_vanish_all_at_once_are_not_believed(pulled):
     assert ["N1", "N2", "Neu"] == made.subjects(Kind.CONTACTS)
 
 
+def test_flags_go_without_an_alarm_with_the_contacts_that_the_log_calls_deleted(pulled):
+    """A user's last contacts are all deleted in onOffice: nobody has lost a right."""
+    made = pulled()
+    numbers = [made.address(f"N{number}") for number in range(8)]
+    made.mirror.turn()
+    for number in numbers:
+        made.control.delete("address", number)
+    made.control.add("address", {"Name": "Von niemandem"})
+    assert "polled" == made.mirror.turn()
+    assert ("", ["Von niemandem"]) == (made.mirror.memory().alarm_of(Kind.CONTACTS), made.subjects(Kind.CONTACTS))
+
+
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_only_record_of_a_kind_is_kept_with_a_lost_right(pulled, kind):
     """One of one is all, for a poll and at night; what the log calls deleted goes, at night, too."""

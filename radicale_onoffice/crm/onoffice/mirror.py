@@ -335,6 +335,7 @@ class Mirror:
     def _flags_changed(self, changes: Changes, account: Account, memory: Memory, since: int) -> str:
         """Bring the flags of contacts up to date that did not change otherwise; returns an alarm."""
         told = {address: users for address, users in changes.flags.items() if users}
+        gone = set(changes.deleted.get(Kind.CONTACTS, ()))  # as the log says: their flags have not vanished
         with self._store.reading() as tx:
             here = tx.links(self._tenant, Kind.CONTACTS)
             crm_ids = {record_id: crm_id for crm_id, record_id in here.items()}
@@ -342,7 +343,7 @@ class Mirror:
             for person in account.people:
                 identity = Identity(self._tenant, person.name)
                 for member in tx.members(identity, Kind.CONTACTS, {f"u:{person.name}"}):
-                    if member.record_id in crm_ids:
+                    if crm_ids.get(member.record_id, "") not in {"", *gone}:
                         stored.setdefault(crm_ids[member.record_id], set()).add(person.name)
         wanted = {address: {account.login(user) for user in users} for address, users in told.items()}
         differing = [address for address in {*stored, *wanted} if stored.get(address, set()) != wanted.get(address, set())]
