@@ -189,6 +189,9 @@ class Drain:
 
     def _do(self, connection: Connection, errand: Errand) -> Taken | None:
         """Send it. None: there is nothing in onOffice now."""
+        return self._crm.with_newest_names(connection, lambda: self._do_now(connection, errand))
+
+    def _do_now(self, connection: Connection, errand: Errand) -> Taken | None:
         tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
         if errand.before is None:
             assert errand.after is not None
@@ -238,6 +241,7 @@ class Drain:
             self._errands.adopt(tenant, errand.kind, value, taken.row, record)
         if taken is not None:
             self._tell(errand, taken)
+        self._errands.withdraw_refused(tenant, errand.record_id)
         self._errands.forget(errand)
 
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from zlib import crc32
 
 from radicale_onoffice.core.errors import Conflict, MadeBefore, NotFound, OfficeError, Refused, UpstreamDown
@@ -50,6 +50,7 @@ from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 Write = Callable[[Connection, Sequence[Errand]], Held]  # the errands are what is on its way of the same record
 LOCKS = 64  # a lock for all records with the same checksum
 
@@ -109,19 +110,22 @@ class OnOffice:
                 why = "Earlier changes of this record have not come to onOffice yet."
                 return self._later(errand, UpstreamDown(why, sending.RETRY_AFTER))
             try:
-                return self._with_newest_names(connection, lambda: write(connection, earlier))
+                return self.with_newest_names(connection, lambda: write(connection, earlier))
             except OutcomeUnknown:
                 raise  # it has an errand, or was no write
             except UpstreamDown as error:
-                return self._later(errand, error)
+                is_new = errand.after is not None and self.errands.link(tenant, errand.record_id) is None
+                return self._later(replace(errand, before=None) if is_new else errand, error)
 
-    def _with_newest_names(self, connection: Connection, write: Callable[[], Held]) -> Held:
+    @staticmethod
+    def with_newest_names(connection: Connection, write: Callable[[], T]) -> T:
         """A name that is not found may have come, and a field gone, since onOffice was asked for its users, groups and fields."""
         try:
             return write()
-        except Refused as error:
+        except (Refused, NotTaken) as refused:
+            error = refused.error if isinstance(refused, NotTaken) else refused
             is_theirs = isinstance(error, RefusedByOnOffice) and error.refusal.code not in UNKNOWN_FIELD
-            if is_theirs or not connection.look_again():
+            if is_theirs or not isinstance(error, Refused) or not connection.look_again():
                 raise
             return write()
 

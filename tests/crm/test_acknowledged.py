@@ -1,0 +1,97 @@
+"""What a device was told of as done while onOffice was down is done once when it is back, as it would have been without the outage."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from radicale_onoffice.core.errors import OfficeError
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, User
+from radicale_onoffice.core.policy import OnOutage, OnTaskDelete, Policy
+from radicale_onoffice.core.ports import Link
+from tests.crm.desks import ANNA, CHANGES, TABLES
+
+QUEUE = Policy(writes_during_outage=OnOutage.QUEUE, task_delete=OnTaskDelete.DELETE)
+KINDS = list(Kind)
+
+
+def drained(at, times: int = 4) -> None:
+    """Turns of the queue, minutes apart; what cannot be done now is no error."""
+    for _ in range(times):
+        at.wait(minutes=5)
+        with suppress(OfficeError):
+            at.drain()
+
+
+# ------------------------------------------------------ refused, and nobody refuses it
+
+
+def test_a_queued_write_is_sent_with_the_newest_names(desk):
+    """A colleague who came to onOffice during the outage takes part."""
+    at = desk(QUEUE)
+    at.add(Kind.APPOINTMENTS, uid="before", name="before.item")
+    at.outage()
+    at.office.accounts.save_user(User(identity=Identity("t", "carl")), "secret", "test")
+    at.control.add_user("carl")
+    at.add(Kind.APPOINTMENTS, changes={"participants": ("anna", "carl")})
+    at.recover()
+    drained(at)
+    assert ([], 2) == (at.errands(), len(at.rows(Kind.APPOINTMENTS)))
+
+
+def test_a_queued_write_does_without_a_field_that_is_gone(desk):
+    """The administrator dropped it during the outage."""
+    at = desk(QUEUE)
+    record = at.add(Kind.CONTACTS)
+    at.outage()
+    at.edit(record, city="Köln")
+    at.control.drop_field("address", "Zusatz2")
+    at.recover()
+    drained(at)
+    assert ([], "Köln") == (at.errands(), at.row(record)["Ort"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_record_of_before_the_tenant_was_connected_is_made(desk, kind):
+    """It has no number in onOffice: its change makes it there, when it was queued, too."""
+    at = desk(QUEUE)
+    at.add(kind, uid="before", name="before.item")
+    record = at.add(kind)
+    at.control.delete(TABLES[kind], at.number(record))
+    with at.office.store.writing() as tx:
+        tx.save_link("t", kind, record.id, Link(""))
+    at.outage()
+    at.edit(record, **CHANGES[kind])
+    at.recover()
+    drained(at)
+    assert ([], 2) == (at.errands(), len(at.rows(kind)))
+
+
+def test_an_undone_deletion_whose_creation_meets_the_outage_is_made(desk):
+    """An appointment that a user takes back on the page."""
+    at = desk(QUEUE)
+    at.add(Kind.APPOINTMENTS, uid="before", name="before.item")
+    record = at.add(Kind.APPOINTMENTS)
+    at.remove(record)
+    at.fault(verb="create", resourcetype="calendar", kind="status", status=429, times=10**6)
+    at.office.records.restore(Actor(identity=ANNA, face=Face.CRM), record.id, 1)
+    at.recover()
+    drained(at)
+    assert ([], 2) == (at.errands(), len(at.rows(Kind.APPOINTMENTS)))
+
+
+def test_a_refused_new_record_is_made_as_its_device_mends_it_during_an_outage(desk):
+    """And no retry of its first form undoes that: there is none any more."""
+    at = desk(QUEUE)
+    at.add(Kind.CONTACTS, uid="before", name="before.item")
+    at.outage()
+    record = at.add(Kind.CONTACTS)
+    at.recover()
+    at.fault(kind="error", verb="create", resourcetype="address", code=82, message="bad value")
+    at.drain()
+    at.outage()
+    at.edit(at.stored(record), city="Bonn")
+    at.recover()
+    drained(at)
+    assert ([], ["Aachen", "Bonn"]) == (at.errands(), sorted(row["Ort"] for row in at.rows(Kind.CONTACTS)))
