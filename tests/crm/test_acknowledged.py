@@ -7,13 +7,16 @@ from contextlib import suppress
 import pytest
 
 from radicale_onoffice.core.errors import OfficeError
-from radicale_onoffice.core.model import Actor, Face, Identity, Kind, User
+from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Slot, User
 from radicale_onoffice.core.policy import OnOutage, OnTaskDelete, Policy
 from radicale_onoffice.core.ports import Link
-from tests.crm.desks import ANNA, CHANGES, TABLES
+from tests.crm.desks import ANNA, CHANGES, NUMBERS, TABLES, numbers, shown
+from tests.crm.test_exactly_once import failing_commit
 
 QUEUE = Policy(writes_during_outage=OnOutage.QUEUE, task_delete=OnTaskDelete.DELETE)
 KINDS = list(Kind)
+WITH_HOME = {**NUMBERS, Slot.HOME: "0241 77"}
+THREE = sorted([NUMBERS[Slot.BUSINESS], NUMBERS[Slot.MOBILE], "0241 77"])
 
 
 def drained(at, times: int = 4) -> None:
@@ -95,3 +98,46 @@ def test_a_refused_new_record_is_made_as_its_device_mends_it_during_an_outage(de
     at.recover()
     drained(at)
     assert ([], ["Aachen", "Bonn"]) == (at.errands(), sorted(row["Ort"] for row in at.rows(Kind.CONTACTS)))
+
+
+# ------------------------------------------------------------------------ numbers
+
+
+def test_a_number_of_a_change_that_was_done_stands_there_once(desk):
+    """The answer was lost, and what somebody edited meanwhile hides that the change was done."""
+    at = desk(QUEUE)
+    record = at.add(Kind.CONTACTS)
+    at.outage()
+    at.edit(record, sent=WITH_HOME)
+    at.recover()
+    at.fault(kind="reset", when="after", verb="modify", resourcetype="address")
+    with suppress(OfficeError):
+        at.drain()
+    at.control.edit("address", at.number(record), Plz="52062")
+    drained(at)
+    assert (THREE, []) == (numbers(at.row(record)), at.errands())
+
+
+def test_a_number_that_somebody_added_during_the_outage_too_stands_there_once(desk):
+    """In another notation, and with the slot that the device gave it."""
+    at = desk(QUEUE)
+    record = at.add(Kind.CONTACTS)
+    at.outage()
+    at.edit(record, sent=WITH_HOME)
+    at.control.add_entry(at.number(record), "phone", "(0241) 77", "private")
+    at.recover()
+    drained(at)
+    assert (3, set(WITH_HOME)) == (len(numbers(at.row(record))), set(shown(at.stored(record).value)))
+
+
+def test_a_number_of_a_change_that_a_kill_interrupted_stands_there_once(desk):
+    """Done, the process killed before that was stored, and repeated by the device while onOffice is down."""
+    at = desk(QUEUE)
+    record = at.add(Kind.CONTACTS)
+    with failing_commit(at, 2):
+        at.edit(record, sent=WITH_HOME)
+    at.outage()
+    at.edit(record, sent=WITH_HOME)
+    at.recover()
+    drained(at)
+    assert (THREE, []) == (numbers(at.row(record)), at.errands())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from radicale_onoffice.core import merging
+from radicale_onoffice.core import merging, slots
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
@@ -210,7 +210,7 @@ class Drain:
         theirs = sending.load(errand.kind, row, connection, errand.before)
         if errand.after is None:
             return self._do_remove(connection, errand, row, theirs)
-        merged, lost = merge(errand.before, errand.after, theirs)
+        merged, lost = merge(errand.before, errand.after, theirs, connection.tenant.region)
         if lost:
             self._errands.report(errand, f"{', '.join(lost)} changed in onOffice, too, during the outage; onOffice's stands.")
         return sending.change(connection, errand.kind, link.crm_id, theirs, merged)
@@ -294,7 +294,7 @@ class Drain:
 SETS = ("sync_users", "participants", "groups", "unsynced_by")  # each member counts for itself
 
 
-def merge(before: Value, after: Value, theirs: Value) -> tuple[Value, list[str]]:
+def merge(before: Value, after: Value, theirs: Value, region: str) -> tuple[Value, list[str]]:
     """What a device changed on top of what onOffice holds by now, and the fields in which onOffice's stands against the device's (U46)."""
     lost = [
         field.name
@@ -308,7 +308,7 @@ def merge(before: Value, after: Value, theirs: Value) -> tuple[Value, list[str]]
         name: _members(getattr(before, name), getattr(after, name), getattr(theirs, name)) for name in SETS if hasattr(before, name)
     }
     if isinstance(before, Contact) and isinstance(after, Contact) and isinstance(theirs, Contact):
-        rest["entries"] = _entries(before, after, theirs)
+        rest["entries"] = _entries(before, after, theirs, region)
     return replace(merged, **rest), lost
 
 
@@ -327,11 +327,14 @@ def _members(before: tuple[str, ...], after: tuple[str, ...], theirs: tuple[str,
     return tuple(sorted((set(theirs) - (set(before) - set(after))) | (set(after) - set(before))))
 
 
-def _entries(before: Contact, after: Contact, theirs: Contact) -> tuple[Entry, ...]:
-    """onOffice's numbers, with the slots that the device moved and the numbers that it added."""
+def _entries(before: Contact, after: Contact, theirs: Contact, region: str) -> tuple[Entry, ...]:
+    """onOffice's numbers, with the slots that the device moved and the numbers that it added; one that is there by now gets its slot only."""
     had, wants = ({entry.id: entry for entry in contact.entries} for contact in (before, after))
     moved = {key: entry.slot for key, entry in wants.items() if key in had and had[key].slot is not entry.slot}
-    added = [entry for key, entry in wants.items() if key not in had]
+    has = {slots.key(entry, region): entry.id for entry in theirs.entries}
+    new = [entry for key, entry in wants.items() if key not in had]
+    moved |= {has[key]: entry.slot for entry in new if (key := slots.key(entry, region)) in has and entry.slot is not None}
+    added = [entry for entry in new if slots.key(entry, region) not in has]
     taken = {slot for slot in (*moved.values(), *(entry.slot for entry in added)) if slot is not None}
     kept = [replace(entry, slot=moved.get(entry.id, None if entry.slot in taken else entry.slot)) for entry in theirs.entries]
     highest = max((entry.id for entry in (*kept, *added)), default=0)
