@@ -141,3 +141,14 @@ def test_a_number_of_a_change_that_a_kill_interrupted_stands_there_once(desk):
     at.recover()
     drained(at)
     assert (THREE, []) == (numbers(at.row(record)), at.errands())
+
+
+def test_a_contact_that_is_made_and_edited_in_an_outage_keeps_its_slots(desk):
+    """Where onOffice writes numbers its own way, too."""
+    at = desk(QUEUE, rewrite_numbers=True)
+    at.add(Kind.CONTACTS, uid="before", name="before.item")
+    at.outage()
+    record = at.edit(at.add(Kind.CONTACTS), sent={**NUMBERS, Slot.BUSINESS: "0241 77"})
+    at.recover()
+    drained(at)
+    assert set(shown(record.value)) == set(shown(at.stored(record).value))
