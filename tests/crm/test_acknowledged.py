@@ -9,7 +9,8 @@ import pytest
 from radicale_onoffice.core.errors import OfficeError
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Slot, User
 from radicale_onoffice.core.policy import OnOutage, OnTaskDelete, Policy
-from radicale_onoffice.core.ports import Link
+from radicale_onoffice.core.ports import ErrandState, Link
+from radicale_onoffice.mirrors import Mirrors
 from tests.crm.desks import ANNA, CHANGES, NUMBERS, TABLES, numbers, shown
 from tests.crm.test_exactly_once import failing_commit
 
@@ -152,3 +153,58 @@ def test_a_contact_that_is_made_and_edited_in_an_outage_keeps_its_slots(desk):
     at.recover()
     drained(at)
     assert set(shown(record.value)) == set(shown(at.stored(record).value))
+
+
+# ---------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize("commit", range(1, 7))
+def test_a_refusal_is_finished_after_a_kill(desk, commit):
+    """Whatever was stored last: both sides say the same, and the user is told once."""
+    at = desk(QUEUE)
+    record = at.add(Kind.TASKS)
+    at.outage()
+    at.edit(record, priority=1)
+    at.recover()
+    at.fault(kind="error", verb="modify", resourcetype="task", code=156, message="Access violation", times=99)
+    with failing_commit(at, commit):
+        at.drain()
+    drained(at)
+    assert ("3", 3) == (str(at.row(record)["Prio"]), at.stored(record).value.priority)
+    assert ([ErrandState.REFUSED], 1) == ([one.state for one in at.errands()], len(at.told()))
+
+
+def test_a_refusal_is_finished_after_an_outage(desk):
+    """onOffice refuses to remove an appointment and does not answer then: the appointment comes back to the device later."""
+    at = desk(QUEUE)
+    record, _ = at.add(Kind.APPOINTMENTS), at.add(Kind.APPOINTMENTS, uid="other", name="b.ics")
+    at.outage()
+    at.remove(record)
+    at.recover()
+    wire, no_right = at.emulated.wires["t"], {"kind": "error", "verb": "delete", "resourcetype": "calendar", "code": 168, "times": 99}
+    at.fault(**no_right)
+    wire.then = lambda: setattr(wire, "then", lambda: (at.control.clear_faults(), at.outage()))  # behind the second answer
+    with suppress(OfficeError):
+        at.drain()
+    at.recover()
+    at.fault(**no_right)
+    drained(at)
+    assert (2, False, 1) == (len(at.rows(Kind.APPOINTMENTS)), at.stored(record).deleted, len(at.told()))
+
+
+def test_a_refused_change_of_what_cannot_be_understood_is_taken_back_when_it_can(desk):
+    """Somebody broke the appointment in onOffice, and mends it later to what it was."""
+    at = desk(QUEUE)
+    record = at.add(Kind.APPOINTMENTS)
+    mirror = Mirrors(at.office, at.office.crm, "m").of("t")
+    mirror.turn()
+    at.outage()
+    at.edit(record, note="Schlüssel")
+    at.recover()
+    at.control.edit("calendar", at.number(record), start_dt="0000-00-00 00:00:00")
+    at.drain()
+    assert [ErrandState.REFUSED] == [one.state for one in at.errands()]
+    at.control.edit("calendar", at.number(record), start_dt="2026-04-01 10:00:00")
+    at.wait(minutes=5)
+    mirror.turn()
+    assert record.value == at.stored(record).value

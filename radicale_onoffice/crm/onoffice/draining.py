@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,6 @@ from radicale_onoffice.core import merging, slots
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
-from radicale_onoffice.core.reports import REFUSED
 from radicale_onoffice.crm.onoffice import sending
 from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
@@ -245,14 +244,21 @@ class Drain:
         self._errands.forget(errand)
 
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:
-        """Keep it with the reason; a record that onOffice has goes back to what it has there."""
+        """A record that onOffice has goes back to what it has there, and then the errand is kept with the reason.
+
+        Until that is stored it is on its way: who is interrupted sends it again, and is refused again.
+        """
         tenant = errand.actor.identity.tenant
         record, link = self._errands.record(tenant, errand.record_id), self._errands.link(tenant, errand.record_id)
-        self._errands.save(replace(errand, state=ErrandState.REFUSED, reason=str(error)))
-        self._errands.report(errand, f"a change made during an outage was refused: {error}", REFUSED)
-        if link is not None and record is not None and not self._errands.of(tenant, errand.record_id):
-            with suppress(Conflict):  # a newer change has looked at onOffice itself
+        more = [one for one in self._errands.of(tenant, errand.record_id) if one.number > errand.number]
+        if link is not None and record is not None and not more:
+            try:
                 self.take_back(connection, errand, link.crm_id, record, row)
+            except Conflict:
+                logger.info("a newer change of record %s has looked at onOffice itself", record.id)
+            except Refused:  # it cannot be read now, so the mirror stores it as soon as it can
+                self._errands.reserve(errand, link.crm_id)
+        self._errands.refuse(errand, str(error))
         return ErrandState.REFUSED
 
     def take_back(self, connection: Connection, errand: Errand, crm_id: str, record: Record, row: Row | None = None) -> None:
