@@ -208,3 +208,101 @@ def test_a_refused_change_of_what_cannot_be_understood_is_taken_back_when_it_can
     at.wait(minutes=5)
     mirror.turn()
     assert record.value == at.stored(record).value
+
+
+def test_what_follows_a_refused_change_is_sent_without_it(desk):
+    """A field that was changed twice gets its last value, and nobody is told of a change in onOffice that there was not."""
+    at = desk(QUEUE)
+    record = at.add(Kind.TASKS)
+    at.outage()
+    at.edit(at.edit(record, priority=1, description="erst"), priority=2)
+    at.recover()
+    at.fault(kind="error", verb="modify", resourcetype="task", code=82, message="no such value")
+    drained(at)
+    assert ("2", "Wegen des Vertrags", 1) == (str(at.row(record)["Prio"]), at.row(record)["Aufgabe"], len(at.told()))
+    assert (2, "Wegen des Vertrags") == ((stored := at.stored(record).value).priority, stored.description)
+
+
+def test_a_number_after_a_refused_number_is_added_alone(desk):
+    """Two numbers for one field, one after the other; the first is refused."""
+    at = desk(QUEUE)
+    record = at.add(Kind.CONTACTS)
+    at.outage()
+    at.edit(at.edit(record, sent={**NUMBERS, Slot.HOME: "0241 1"}), sent=WITH_HOME)
+    at.recover()
+    at.fault(kind="error", verb="modify", resourcetype="address", code=82, message="no such value")
+    drained(at)
+    assert (THREE, WITH_HOME) == (numbers(at.row(record)), shown(at.stored(record).value))
+
+
+def test_a_change_after_a_refused_creation_makes_the_record(desk):
+    """As it would, had the refusal come before the change."""
+    at = desk(QUEUE)
+    at.add(Kind.CONTACTS, uid="before", name="before.item")
+    at.outage()
+    at.edit(at.edit(at.add(Kind.CONTACTS), city="Bonn"), zip_code="53111")
+    at.recover()
+    at.fault(kind="error", verb="create", resourcetype="address", code=82, message="bad value")
+    drained(at)
+    assert ([], [("Aachen", ""), ("Bonn", "53111")]) == (
+        at.errands(),
+        sorted((row["Ort"], row.get("Plz", "")) for row in at.rows(Kind.CONTACTS)),
+    )
+
+
+# ---------------------------------------------------------------------- removals
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_made_and_removed_in_an_outage_is_removed(desk, kind):
+    """That onOffice gave it ids and a creator, and wrote numbers its own way, is no change by somebody else."""
+    at = desk(QUEUE, rewrite_numbers=True)
+    at.add(kind, uid="before", name="before.item")
+    at.outage()
+    more = {"private": True} if kind is not Kind.CONTACTS else {"sent": {**NUMBERS, Slot.BUSINESS: "0241 77"}}
+    record = at.edit(at.add(kind), **more)
+    at.office.records.remove(Actor(identity=ANNA, face=Face.CRM), record.id)
+    at.recover()
+    drained(at)
+    assert ([], True) == ([one for one in at.told() if "stays although" in one], at.stored(record).deleted)
+    left = [row["Status"] for row in at.rows(kind) if kind is not Kind.APPOINTMENTS and row["id"] == at.number(record)]
+    assert {Kind.CONTACTS: ["0"], Kind.APPOINTMENTS: [], Kind.TASKS: ["5"]}[kind] == [str(one) for one in left]
+    assert kind is not Kind.APPOINTMENTS or 1 == len(at.rows(kind))
+
+
+def test_a_number_that_somebody_added_keeps_a_contact_from_being_removed(desk):
+    """It is a change like others."""
+    at = desk(QUEUE)
+    record = at.add(Kind.CONTACTS)
+    at.outage()
+    at.office.records.remove(Actor(identity=ANNA, face=Face.CRM), record.id)
+    at.control.add_entry(at.number(record), "phone", "0241 9")
+    at.recover()
+    drained(at)
+    assert (False, 1) == (at.stored(record).deleted, len(at.told()))
+
+
+def test_what_onoffice_refused_to_change_is_removed(desk):
+    """It has it as the device knew it before."""
+    at = desk(QUEUE)
+    record, _ = at.add(Kind.APPOINTMENTS), at.add(Kind.APPOINTMENTS, uid="other", name="b.ics")
+    at.outage()
+    at.remove(at.edit(record, note="Schlüssel"))
+    at.recover()
+    at.fault(kind="error", verb="modify", resourcetype="calendar", code=82, message="no such value")
+    drained(at)
+    assert (1, True, 1) == (len(at.rows(Kind.APPOINTMENTS)), at.stored(record).deleted, len(at.told()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_onoffice_refused_to_make_is_removed(desk, kind):
+    """There is nothing to do in onOffice, and nothing that an administrator could send again."""
+    at = desk(QUEUE)
+    at.add(kind, uid="before", name="before.item")
+    at.outage()
+    record = at.add(kind)
+    at.office.records.remove(Actor(identity=ANNA, face=Face.CRM), record.id)
+    at.recover()
+    at.fault(kind="error", verb="create", resourcetype=TABLES[kind], code=82, message="bad value")
+    drained(at)
+    assert ([], 1, True) == (at.errands(), len(at.rows(kind)), at.stored(record).deleted)

@@ -2,7 +2,7 @@
 
 Each change is merged with what onOffice holds by now: fields that both sides changed keep onOffice's value (U46), and that is reported. What
 onOffice refuses is kept with its reason for the administrator (``errand list, retry, drop``); a changed record goes back to what onOffice
-has, a new one stays here alone until then. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
+has, a new one stays here alone until then, and what its device did on top is sent as if that change had never been made. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
 A new record that is found that way is stored by all that the device calls it, so that the repetition is a change of it, whenever it comes.
 """
 
@@ -198,6 +198,8 @@ class Drain:
                 return self._errands.take_over(connection, errand, link.crm_id)
             return sending.make(connection, errand.kind, errand.after)
         record = self._errands.record(tenant, errand.record_id)
+        if link is None and errand.after is None:
+            return None
         if link is None or record is None:
             raise Refused("onOffice does not have this record, because it refused to make it.")
         row = sending.read(connection, errand.kind, link.crm_id)
@@ -215,7 +217,8 @@ class Drain:
         return sending.change(connection, errand.kind, link.crm_id, theirs, merged)
 
     def _do_remove(self, connection: Connection, errand: Errand, row: Row, theirs: Value) -> Taken | None:
-        if theirs != errand.before:
+        assert errand.before is not None
+        if not _is_unchanged(errand.before, theirs, connection):
             self._errands.report(errand, "it was changed in onOffice during the outage, so it stays although it was deleted on a device.")
             return Taken(row, theirs)
         sending.remove(connection, errand.kind, row.id)
@@ -258,7 +261,7 @@ class Drain:
                 logger.info("a newer change of record %s has looked at onOffice itself", record.id)
             except Refused:  # it cannot be read now, so the mirror stores it as soon as it can
                 self._errands.reserve(errand, link.crm_id)
-        self._errands.refuse(errand, str(error))
+        self._errands.refuse(errand, str(error), _rebased(errand, more, connection.tenant.region))
         return ErrandState.REFUSED
 
     def take_back(self, connection: Connection, errand: Errand, crm_id: str, record: Record, row: Row | None = None) -> None:
@@ -300,7 +303,7 @@ class Drain:
 SETS = ("sync_users", "participants", "groups", "unsynced_by")  # each member counts for itself
 
 
-def merge(before: Value, after: Value, theirs: Value, region: str) -> tuple[Value, list[str]]:
+def merge(before: Value, after: Value, theirs: Value, region: str, *, device_wins: bool = False) -> tuple[Value, list[str]]:
     """What a device changed on top of what onOffice holds by now, and the fields in which onOffice's stands against the device's (U46)."""
     lost = [
         field.name
@@ -309,7 +312,7 @@ def merge(before: Value, after: Value, theirs: Value, region: str) -> tuple[Valu
         and getattr(after, field.name) not in (getattr(before, field.name), getattr(theirs, field.name))
         and getattr(theirs, field.name) != getattr(before, field.name)
     ]
-    merged = _fields(before, after, theirs)
+    merged = _fields(before, after, theirs, device_wins=device_wins)
     rest: dict[str, Any] = {
         name: _members(getattr(before, name), getattr(after, name), getattr(theirs, name)) for name in SETS if hasattr(before, name)
     }
@@ -318,15 +321,15 @@ def merge(before: Value, after: Value, theirs: Value, region: str) -> tuple[Valu
     return replace(merged, **rest), lost
 
 
-def _fields(before: Value, after: Value, theirs: Value) -> Value:
+def _fields(before: Value, after: Value, theirs: Value, *, device_wins: bool) -> Value:
     if isinstance(before, Contact) and isinstance(after, Contact) and isinstance(theirs, Contact):
-        return merging.merge(before, after, theirs)
+        return merging.merge(before, after, theirs, device_wins=device_wins)
     if isinstance(before, Appointment) and isinstance(after, Appointment) and isinstance(theirs, Appointment):
-        return merging.merge(before, after, theirs)
+        return merging.merge(before, after, theirs, device_wins=device_wins)
     assert isinstance(before, Task)
     assert isinstance(after, Task)
     assert isinstance(theirs, Task)
-    return merging.merge(before, after, theirs)
+    return merging.merge(before, after, theirs, device_wins=device_wins)
 
 
 def _members(before: tuple[str, ...], after: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
@@ -347,3 +350,31 @@ def _entries(before: Contact, after: Contact, theirs: Contact, region: str) -> t
     used = {entry.id for entry in kept}
     fresh = [entry if entry.id not in used else replace(entry, id=highest + place) for place, entry in enumerate(added, 1)]
     return (*kept, *fresh)
+
+
+def _rebased(refused: Errand, more: Sequence[Errand], region: str) -> list[Errand]:
+    """What its device did after a change that is refused, as if it had never made that one."""
+    rebased = list[Errand]()
+    had, base = refused.after, refused.before
+    for one in more:
+        if had is None or one.before != had:
+            break  # it is built on something else
+        if base is None:
+            return [replace(one, before=None)] if one.after is not None else []
+        after = merge(one.before, one.after, base, region, device_wins=True)[0] if one.after is not None else None
+        rebased.append(replace(one, before=base, after=after))
+        had, base = one.after, after
+    return rebased
+
+
+def _is_unchanged(before: Value, theirs: Value, connection: Connection) -> bool:
+    """True if onOffice holds what a device knew, but for what onOffice gives itself: ids and notation of numbers, the creator."""
+    if isinstance(before, Contact) and isinstance(theirs, Contact):
+        had, has = ({slots.key(entry, connection.tenant.region) for entry in one.entries} for one in (before, theirs))
+        return had == has and replace(theirs, entries=before.entries) == before
+    if isinstance(before, Task) and isinstance(theirs, Task):
+        private = theirs.private if connection.account().task_private_writable else before.private
+        return replace(theirs, creator=before.creator, private=private) == before
+    assert isinstance(before, Appointment)
+    assert isinstance(theirs, Appointment)
+    return replace(theirs, creator=before.creator) == before

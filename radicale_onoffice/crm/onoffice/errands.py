@@ -58,11 +58,13 @@ class Errands:
         with self._store.writing() as tx:
             tx.remove_errand(errand.number)
 
-    def refuse(self, errand: Errand, reason: str) -> None:
-        """Keep for the administrator what onOffice refused, and tell, in one commit."""
+    def refuse(self, errand: Errand, reason: str, following: Sequence[Errand]) -> None:
+        """Keep for the administrator what onOffice refused, save what is to follow now, and tell; in one commit."""
         told = f"a change made during an outage was refused: {reason}"
         with self._store.writing() as tx:
             tx.save_errand(replace(errand, state=ErrandState.REFUSED, reason=reason))
+            for one in following:
+                tx.save_errand(one)
             self._tell(tx, errand, told, REFUSED)
 
     def withdraw_refused(self, tenant: str, record_id: str) -> None:
