@@ -85,6 +85,25 @@ def test_an_undone_deletion_whose_creation_meets_the_outage_is_made(desk):
     assert ([], 2) == (at.errands(), len(at.rows(Kind.APPOINTMENTS)))
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["undone in the outage", "removed in the outage, too"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_undone_deletion_is_undone_in_onoffice(desk, kind, both):
+    """It is there once, not archived and not cancelled."""
+    at = desk(QUEUE)
+    at.add(kind, uid="before", name="before.item")
+    record, actor = at.add(kind), Actor(identity=ANNA, face=Face.CRM)
+    if both:
+        at.outage()
+    at.office.records.remove(actor, record.id)
+    at.outage()
+    at.office.records.restore(actor, record.id, 1)
+    at.recover()
+    drained(at)
+    assert ([], [], 2) == (at.errands(), at.told(), len(at.rows(kind)))
+    first, again = ([str(row.get(key) or "") for key in ("Status", "Status2Adr", "erledigt")] for row in at.rows(kind))
+    assert (first, record.value) == (again, at.stored(record).value)
+
+
 def test_a_refused_new_record_is_made_as_its_device_mends_it_during_an_outage(desk):
     """And no retry of its first form undoes that: there is none any more."""
     at = desk(QUEUE)

@@ -19,7 +19,7 @@ from radicale_onoffice.core import merging, slots
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
-from radicale_onoffice.crm.onoffice import sending
+from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
@@ -200,11 +200,15 @@ class Drain:
         record = self._errands.record(tenant, errand.record_id)
         if link is None and errand.after is None:
             return None
+        if link is None and settling.is_undone(errand):
+            return self._make_again(connection, errand)
         if link is None or record is None:
             raise Refused("onOffice does not have this record, because it refused to make it.")
         row = sending.read(connection, errand.kind, link.crm_id)
         if row is None:
             self._errands.demand_gone(connection, record, link.crm_id)
+            if settling.is_undone(errand):
+                return self._make_again(connection, errand)
             if errand.after is not None:
                 self._errands.report(errand, "it was deleted in onOffice meanwhile, so a change made during the outage is lost.")
             return None
@@ -215,6 +219,13 @@ class Drain:
         if lost:
             self._errands.report(errand, f"{', '.join(lost)} changed in onOffice, too, during the outage; onOffice's stands.")
         return sending.change(connection, errand.kind, link.crm_id, theirs, merged)
+
+    def _make_again(self, connection: Connection, errand: Errand) -> Taken:
+        """A record whose removal is taken back, and which is gone: from now on it is one that was never there."""
+        assert errand.after is not None
+        self._errands.reserve(errand, "")
+        self._errands.save(replace(errand, before=None))
+        return sending.make(connection, errand.kind, errand.after)
 
     def _do_remove(self, connection: Connection, errand: Errand, row: Row, theirs: Value) -> Taken | None:
         assert errand.before is not None

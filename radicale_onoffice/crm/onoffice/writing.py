@@ -85,7 +85,8 @@ class OnOffice:
 
     def update(self, actor: Actor, record: Record, value: Value) -> Held:
         """Change a record there. Raises Conflict, ChangedBefore, Refused, NotFound, UpstreamDown."""
-        errand = self._errand(actor, record.kind, record.id, record.value, value)
+        before = settling.taken_out(record.value) if record.deleted else record.value
+        errand = self._errand(actor, record.kind, record.id, before, value)
         return self._written(errand, record.id, lambda connection, earlier: self._update(connection, errand, record, earlier))
 
     def delete(self, actor: Actor, record: Record) -> Held:
