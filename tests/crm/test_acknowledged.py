@@ -325,3 +325,19 @@ def test_what_onoffice_refused_to_make_is_removed(desk, kind):
     at.fault(kind="error", verb="create", resourcetype=TABLES[kind], code=82, message="bad value")
     drained(at)
     assert ([], 1, True) == (at.errands(), len(at.rows(kind)), at.stored(record).deleted)
+
+
+# ----------------------------------------------------------------------- reports
+
+
+def test_a_conflict_is_told_once(desk):
+    """Whatever the sending meets before it is done."""
+    at = desk(QUEUE)
+    record = at.add(Kind.TASKS)
+    at.outage()
+    at.edit(record, priority=1, description="vom Telefon")
+    at.control.edit("task", at.number(record), Aufgabe="aus onOffice")
+    at.recover()
+    at.fault(kind="status", status=429, verb="modify", resourcetype="task", times=10)
+    drained(at)
+    assert (1, "aus onOffice", "1") == (len(at.told()), at.row(record)["Aufgabe"], str(at.row(record)["Prio"]))

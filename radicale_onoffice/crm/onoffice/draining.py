@@ -2,8 +2,9 @@
 
 Each change is merged with what onOffice holds by now: fields that both sides changed keep onOffice's value (U46), and that is reported. What
 onOffice refuses is kept with its reason for the administrator (``errand list, retry, drop``); a changed record goes back to what onOffice
-has, a new one stays here alone until then, and what its device did on top is sent as if that change had never been made. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
-A new record that is found that way is stored by all that the device calls it, so that the repetition is a change of it, whenever it comes.
+has, a new one stays here alone until then, and what its device did on top is sent as if that change had never been made. A write whose device
+was never answered is looked up, not sent: the device repeats what is not done. A new record that is found that way is stored by all that the
+device calls it, so that the repetition is a change of it, whenever it comes.
 """
 
 from __future__ import annotations
@@ -216,9 +217,10 @@ class Drain:
         if errand.after is None:
             return self._do_remove(connection, errand, row, theirs)
         merged, lost = merge(errand.before, errand.after, theirs, connection.tenant.region)
+        taken = sending.change(connection, errand.kind, link.crm_id, theirs, merged)
         if lost:
             self._errands.report(errand, f"{', '.join(lost)} changed in onOffice, too, during the outage; onOffice's stands.")
-        return sending.change(connection, errand.kind, link.crm_id, theirs, merged)
+        return taken
 
     def _make_again(self, connection: Connection, errand: Errand) -> Taken:
         """A record whose removal is taken back, and which is gone: from now on it is one that was never there."""

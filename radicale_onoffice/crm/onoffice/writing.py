@@ -20,7 +20,13 @@ A new contact takes two requests, because its Sync flag needs its id; appointmen
 
 What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
 looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand: of a new record
-by its ``Origin``, whatever was edited meanwhile. While onOffice is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
+by its ``Origin``, whatever was edited meanwhile.
+
+**A known limit**: a creation whose answer is lost, and whose record somebody edits in onOffice before it can be looked for, is made again after
+``settling.LATE``: nothing in the row tells whose it is, and a name alone does not ("Rückruf" is every second task). A twin can be seen and
+removed; a new record that is taken for a colleague's is lost.
+
+While onOffice is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
 """
 
 from __future__ import annotations
