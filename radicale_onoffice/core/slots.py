@@ -197,6 +197,11 @@ def same_value(kind: EntryKind, one: str, other: str, region: str) -> bool:
     return one.strip() == other.strip() or normalised(kind, one, region) == normalised(kind, other, region)
 
 
+def key(entry: Entry, region: str) -> tuple[EntryKind, str]:
+    """What entries that mean the same number or address have in common."""
+    return entry.kind, normalised(entry.kind, entry.value, region)
+
+
 @functools.lru_cache(maxsize=16384)
 def normalised(kind: EntryKind, value: str, region: str) -> str:
     """A number in E.164 where it can be read as one, else its digits; an address in lower case."""

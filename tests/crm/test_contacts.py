@@ -136,6 +136,13 @@ def test_an_entry_that_comes_under_another_id_keeps_slot_and_id():
     assert ((2, None), (1, Slot.HOME)) == tuple((entry.id, entry.slot) for entry in contacts.adopt(before, read))
 
 
+def test_an_entry_that_onoffice_wrote_its_own_way_keeps_its_slot():
+    """Under another id, too: it is the same number; one that was edited is known by its id."""
+    before = (Entry(id=1, kind=PHONE, value="0241 1", slot=Slot.HOME), Entry(id=2, kind=PHONE, value="0241 2", slot=Slot.BUSINESS))
+    read = [Entry(id=2, kind=PHONE, value="0241 3"), Entry(id=7, kind=PHONE, value="+49 241 1")]
+    assert [(2, Slot.BUSINESS), (7, Slot.HOME)] == [(one.id, one.slot) for one in contacts.adopt(before, read, frozenset({1}))]
+
+
 def test_an_entry_made_by_a_device_takes_onoffices_id():
     """So that an edit in the CRM will be known for one."""
     before = (Entry(id=501, kind=PHONE, value="0241 1"), Entry(id=502, kind=PHONE, value="0241 2", slot=Slot.HOME))

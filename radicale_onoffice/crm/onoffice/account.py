@@ -63,6 +63,7 @@ class Account:
     """How to translate records of one tenant. ``dropped`` are keys that the account does not know, per kind."""
 
     zone: ZoneInfo
+    region: str = "DE"  # in which numbers are written without a country
     people: tuple[Person, ...] = ()
     groups: tuple[Group, ...] = ()
     dropped: Mapping[Kind, frozenset[str]] = field(default_factory=dict)

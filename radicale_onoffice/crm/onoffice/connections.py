@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -89,6 +90,7 @@ class Connection:
         token = self.client.token_digest()
         found = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone), self.deadline)
         identity.demand_same(self._store, self.tenant.name, token, found)
+        found = replace(found, region=self.tenant.region)
         self._account, self._token, self._surveyed = found, token, self._clock()
         return found
 

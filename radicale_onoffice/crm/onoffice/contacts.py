@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from radicale_onoffice.core.model import Contact, Entry, EntryKind, EntryType, Kind
+from radicale_onoffice.core.slots import same_value
 from radicale_onoffice.crm.onoffice.account import Account
 from radicale_onoffice.crm.onoffice.fields import (
     Elements,
@@ -101,13 +102,13 @@ def _mark_default(entries: list[_Found], kind: EntryKind, main: str, told: set[t
         marked.default = True
 
 
-def adopt(before: Sequence[Entry], read: Sequence[Entry], ours: frozenset[int] = frozenset()) -> tuple[Entry, ...]:
-    """What was read, with the slots and ids of the entries that it was before: the same by id and value, by value, or by id.
+def adopt(before: Sequence[Entry], read: Sequence[Entry], ours: frozenset[int] = frozenset(), region: str = "DE") -> tuple[Entry, ...]:
+    """What was read, with the slots and ids of the entries that it was before: the same by id and value, by value, by number, or by id.
 
     An entry that was edited in the CRM keeps its id and so its slot; one that came under another id is known by its value and keeps the
     id that devices know. ``ours`` are ids that we gave to entries before onOffice had them: these take onOffice's.
     """
-    matched = _matched(before, read)
+    matched = _matched(before, read, region)
     highest = max((entry.id for entry in (*before, *read)), default=0)
     used: set[int] = set()
     adopted = []
@@ -124,12 +125,14 @@ def adopt(before: Sequence[Entry], read: Sequence[Entry], ours: frozenset[int] =
     return tuple(adopted)
 
 
-def _matched(before: Sequence[Entry], read: Sequence[Entry]) -> dict[int, Entry]:
-    """Position of what was read → what it was before; each old entry once."""
+def _matched(before: Sequence[Entry], read: Sequence[Entry], region: str) -> dict[int, Entry]:
+    """Position of what was read → what it was before; each old entry once. onOffice may write a number its own way, which is the same number."""
     left, matched = list(before), dict[int, Entry]()
     tests: tuple[Callable[[Entry, Entry], bool], ...] = (
         lambda old, new: old.id == new.id and old.value == new.value,
         lambda old, new: old.value == new.value,
+        lambda old, new: old.id == new.id and same_value(new.kind, old.value, new.value, region),
+        lambda old, new: same_value(new.kind, old.value, new.value, region),
         lambda old, new: old.id == new.id,
     )
     for same in tests:
@@ -238,7 +241,7 @@ def load(record: Record, account: Account, before: Contact | None = None, ours: 
     """
     value = value_of(TABLE, record.elements, account, before, Contact)
     read: tuple[Entry, ...] = entries_in(record.elements, account)["entries"]
-    return replace(value, entries=adopt(before.entries if before else (), read, ours))
+    return replace(value, entries=adopt(before.entries if before else (), read, ours, account.region))
 
 
 def create(value: Contact, account: Account) -> Action:

@@ -2,25 +2,25 @@
 
 Each change is merged with what onOffice holds by now: fields that both sides changed keep onOffice's value (U46), and that is reported. What
 onOffice refuses is kept with its reason for the administrator (``errand list, retry, drop``); a changed record goes back to what onOffice
-has, a new one stays here alone until then. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
-A new record that is found that way is stored by all that the device calls it, so that the repetition is a change of it, whenever it comes.
+has, a new one stays here alone until then, and what its device did on top is sent as if that change had never been made. A write whose device
+was never answered is looked up, not sent: the device repeats what is not done. A new record that is found that way is stored by all that the
+device calls it, so that the repetition is a change of it, whenever it comes.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from radicale_onoffice.core import merging
+from radicale_onoffice.core import merging, slots
 from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refused, Unavailable, UpstreamDown
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
-from radicale_onoffice.core.reports import REFUSED
-from radicale_onoffice.crm.onoffice import sending
+from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
@@ -189,6 +189,9 @@ class Drain:
 
     def _do(self, connection: Connection, errand: Errand) -> Taken | None:
         """Send it. None: there is nothing in onOffice now."""
+        return self._crm.with_newest_names(connection, lambda: self._do_now(connection, errand))
+
+    def _do_now(self, connection: Connection, errand: Errand) -> Taken | None:
         tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)
         if errand.before is None:
             assert errand.after is not None
@@ -196,24 +199,39 @@ class Drain:
                 return self._errands.take_over(connection, errand, link.crm_id)
             return sending.make(connection, errand.kind, errand.after)
         record = self._errands.record(tenant, errand.record_id)
+        if link is None and errand.after is None:
+            return None
+        if link is None and settling.is_undone(errand):
+            return self._make_again(connection, errand)
         if link is None or record is None:
             raise Refused("onOffice does not have this record, because it refused to make it.")
         row = sending.read(connection, errand.kind, link.crm_id)
         if row is None:
             self._errands.demand_gone(connection, record, link.crm_id)
+            if settling.is_undone(errand):
+                return self._make_again(connection, errand)
             if errand.after is not None:
                 self._errands.report(errand, "it was deleted in onOffice meanwhile, so a change made during the outage is lost.")
             return None
         theirs = sending.load(errand.kind, row, connection, errand.before)
         if errand.after is None:
             return self._do_remove(connection, errand, row, theirs)
-        merged, lost = merge(errand.before, errand.after, theirs)
+        merged, lost = merge(errand.before, errand.after, theirs, connection.tenant.region)
+        taken = sending.change(connection, errand.kind, link.crm_id, theirs, merged)
         if lost:
             self._errands.report(errand, f"{', '.join(lost)} changed in onOffice, too, during the outage; onOffice's stands.")
-        return sending.change(connection, errand.kind, link.crm_id, theirs, merged)
+        return taken
+
+    def _make_again(self, connection: Connection, errand: Errand) -> Taken:
+        """A record whose removal is taken back, and which is gone: from now on it is one that was never there."""
+        assert errand.after is not None
+        self._errands.reserve(errand, "")
+        self._errands.save(replace(errand, before=None))
+        return sending.make(connection, errand.kind, errand.after)
 
     def _do_remove(self, connection: Connection, errand: Errand, row: Row, theirs: Value) -> Taken | None:
-        if theirs != errand.before:
+        assert errand.before is not None
+        if not _is_unchanged(errand.before, theirs, connection):
             self._errands.report(errand, "it was changed in onOffice during the outage, so it stays although it was deleted on a device.")
             return Taken(row, theirs)
         sending.remove(connection, errand.kind, row.id)
@@ -238,17 +256,25 @@ class Drain:
             self._errands.adopt(tenant, errand.kind, value, taken.row, record)
         if taken is not None:
             self._tell(errand, taken)
+        self._errands.withdraw_refused(tenant, errand.record_id)
         self._errands.forget(errand)
 
     def _refused(self, connection: Connection, errand: Errand, error: OfficeError, row: Row | None) -> ErrandState:
-        """Keep it with the reason; a record that onOffice has goes back to what it has there."""
+        """A record that onOffice has goes back to what it has there, and then the errand is kept with the reason.
+
+        Until that is stored it is on its way: who is interrupted sends it again, and is refused again.
+        """
         tenant = errand.actor.identity.tenant
         record, link = self._errands.record(tenant, errand.record_id), self._errands.link(tenant, errand.record_id)
-        self._errands.save(replace(errand, state=ErrandState.REFUSED, reason=str(error)))
-        self._errands.report(errand, f"a change made during an outage was refused: {error}", REFUSED)
-        if link is not None and record is not None and not self._errands.of(tenant, errand.record_id):
-            with suppress(Conflict):  # a newer change has looked at onOffice itself
+        more = [one for one in self._errands.of(tenant, errand.record_id) if one.number > errand.number]
+        if link is not None and record is not None and not more:
+            try:
                 self.take_back(connection, errand, link.crm_id, record, row)
+            except Conflict:
+                logger.info("a newer change of record %s has looked at onOffice itself", record.id)
+            except Refused:  # it cannot be read now, so the mirror stores it as soon as it can
+                self._errands.reserve(errand, link.crm_id)
+        self._errands.refuse(errand, str(error), _rebased(errand, more, connection.tenant.region))
         return ErrandState.REFUSED
 
     def take_back(self, connection: Connection, errand: Errand, crm_id: str, record: Record, row: Row | None = None) -> None:
@@ -290,7 +316,7 @@ class Drain:
 SETS = ("sync_users", "participants", "groups", "unsynced_by")  # each member counts for itself
 
 
-def merge(before: Value, after: Value, theirs: Value) -> tuple[Value, list[str]]:
+def merge(before: Value, after: Value, theirs: Value, region: str, *, device_wins: bool = False) -> tuple[Value, list[str]]:
     """What a device changed on top of what onOffice holds by now, and the fields in which onOffice's stands against the device's (U46)."""
     lost = [
         field.name
@@ -299,38 +325,69 @@ def merge(before: Value, after: Value, theirs: Value) -> tuple[Value, list[str]]
         and getattr(after, field.name) not in (getattr(before, field.name), getattr(theirs, field.name))
         and getattr(theirs, field.name) != getattr(before, field.name)
     ]
-    merged = _fields(before, after, theirs)
+    merged = _fields(before, after, theirs, device_wins=device_wins)
     rest: dict[str, Any] = {
         name: _members(getattr(before, name), getattr(after, name), getattr(theirs, name)) for name in SETS if hasattr(before, name)
     }
     if isinstance(before, Contact) and isinstance(after, Contact) and isinstance(theirs, Contact):
-        rest["entries"] = _entries(before, after, theirs)
+        rest["entries"] = _entries(before, after, theirs, region)
     return replace(merged, **rest), lost
 
 
-def _fields(before: Value, after: Value, theirs: Value) -> Value:
+def _fields(before: Value, after: Value, theirs: Value, *, device_wins: bool) -> Value:
     if isinstance(before, Contact) and isinstance(after, Contact) and isinstance(theirs, Contact):
-        return merging.merge(before, after, theirs)
+        return merging.merge(before, after, theirs, device_wins=device_wins)
     if isinstance(before, Appointment) and isinstance(after, Appointment) and isinstance(theirs, Appointment):
-        return merging.merge(before, after, theirs)
+        return merging.merge(before, after, theirs, device_wins=device_wins)
     assert isinstance(before, Task)
     assert isinstance(after, Task)
     assert isinstance(theirs, Task)
-    return merging.merge(before, after, theirs)
+    return merging.merge(before, after, theirs, device_wins=device_wins)
 
 
 def _members(before: tuple[str, ...], after: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted((set(theirs) - (set(before) - set(after))) | (set(after) - set(before))))
 
 
-def _entries(before: Contact, after: Contact, theirs: Contact) -> tuple[Entry, ...]:
-    """onOffice's numbers, with the slots that the device moved and the numbers that it added."""
+def _entries(before: Contact, after: Contact, theirs: Contact, region: str) -> tuple[Entry, ...]:
+    """onOffice's numbers, with the slots that the device moved and the numbers that it added; one that is there by now gets its slot only."""
     had, wants = ({entry.id: entry for entry in contact.entries} for contact in (before, after))
     moved = {key: entry.slot for key, entry in wants.items() if key in had and had[key].slot is not entry.slot}
-    added = [entry for key, entry in wants.items() if key not in had]
+    has = {slots.key(entry, region): entry.id for entry in theirs.entries}
+    new = [entry for key, entry in wants.items() if key not in had]
+    moved |= {has[key]: entry.slot for entry in new if (key := slots.key(entry, region)) in has and entry.slot is not None}
+    added = [entry for entry in new if slots.key(entry, region) not in has]
     taken = {slot for slot in (*moved.values(), *(entry.slot for entry in added)) if slot is not None}
     kept = [replace(entry, slot=moved.get(entry.id, None if entry.slot in taken else entry.slot)) for entry in theirs.entries]
     highest = max((entry.id for entry in (*kept, *added)), default=0)
     used = {entry.id for entry in kept}
     fresh = [entry if entry.id not in used else replace(entry, id=highest + place) for place, entry in enumerate(added, 1)]
     return (*kept, *fresh)
+
+
+def _rebased(refused: Errand, more: Sequence[Errand], region: str) -> list[Errand]:
+    """What its device did after a change that is refused, as if it had never made that one."""
+    rebased = list[Errand]()
+    had, base = refused.after, refused.before
+    for one in more:
+        if had is None or one.before != had:
+            break  # it is built on something else
+        if base is None:
+            return [replace(one, before=None)] if one.after is not None else []
+        after = merge(one.before, one.after, base, region, device_wins=True)[0] if one.after is not None else None
+        rebased.append(replace(one, before=base, after=after))
+        had, base = one.after, after
+    return rebased
+
+
+def _is_unchanged(before: Value, theirs: Value, connection: Connection) -> bool:
+    """True if onOffice holds what a device knew, but for what onOffice gives itself: ids and notation of numbers, the creator."""
+    if isinstance(before, Contact) and isinstance(theirs, Contact):
+        had, has = ({slots.key(entry, connection.tenant.region) for entry in one.entries} for one in (before, theirs))
+        return had == has and replace(theirs, entries=before.entries) == before
+    if isinstance(before, Task) and isinstance(theirs, Task):
+        private = theirs.private if connection.account().task_private_writable else before.private
+        return replace(theirs, creator=before.creator, private=private) == before
+    assert isinstance(before, Appointment)
+    assert isinstance(theirs, Appointment)
+    return replace(theirs, creator=before.creator) == before

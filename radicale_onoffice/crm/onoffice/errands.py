@@ -15,7 +15,7 @@ from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, Ups
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
-from radicale_onoffice.core.reports import DEVIATION, line
+from radicale_onoffice.core.reports import DEVIATION, REFUSED, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection
@@ -57,6 +57,15 @@ class Errands:
         """Commit that nothing is to be done any more."""
         with self._store.writing() as tx:
             tx.remove_errand(errand.number)
+
+    def refuse(self, errand: Errand, reason: str, following: Sequence[Errand]) -> None:
+        """Keep for the administrator what onOffice refused, save what is to follow now, and tell; in one commit."""
+        told = f"a change made during an outage was refused: {reason}"
+        with self._store.writing() as tx:
+            tx.save_errand(replace(errand, state=ErrandState.REFUSED, reason=reason))
+            for one in following:
+                tx.save_errand(one)
+            self._tell(tx, errand, told, REFUSED)
 
     def withdraw_refused(self, tenant: str, record_id: str) -> None:
         """Forget that a record was refused once, because onOffice has it now."""
@@ -107,10 +116,13 @@ class Errands:
 
     def report(self, errand: Errand, text: str, event: str = DEVIATION) -> None:
         """Tell the administrator (log) and the user (page) what did not become as it was wished."""
+        with self._store.writing() as tx:
+            self._tell(tx, errand, text, event)
+
+    def _tell(self, tx: Transaction, errand: Errand, text: str, event: str) -> None:
         identity = errand.actor.identity
         logger.warning("record %s of %s@%s: %s", errand.record_id, identity.user, identity.tenant, text)
-        with self._store.writing() as tx:
-            tx.add_audit(line(errand.actor, self._clock(), event, errand.record_id, text))
+        tx.add_audit(line(errand.actor, self._clock(), event, errand.record_id, text))
 
     # ----------------------------------------------------- what our store is told
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from radicale_onoffice.core.errors import Refused
-from radicale_onoffice.core.model import Contact, EntryKind, Kind, Task, Value
+from radicale_onoffice.core.model import AppointmentStatus, Contact, EntryKind, Kind, Task, TaskStatus, Value
 from radicale_onoffice.core.ports import Errand
 from radicale_onoffice.core.slots import normalised
 from radicale_onoffice.crm.onoffice import appointments, contacts, fields, rows, sending, tasks
@@ -88,6 +88,23 @@ def is_repeated(one: Errand, other: Errand) -> bool:
 def same_value(one: Errand, other: Errand) -> bool:
     """True if both are to leave the same."""
     return _timeless(one.after) == _timeless(other.after)
+
+
+def taken_out(value: Value) -> Value:
+    """What onOffice holds of a record that was removed, as far as it is known without a look; an appointment is marked, though it is gone."""
+    if isinstance(value, Contact):
+        return replace(value, archived=True)
+    return (
+        replace(value, status=TaskStatus.CANCELLED, done=True)
+        if isinstance(value, Task)
+        else replace(value, status=AppointmentStatus.CANCELLED)
+    )
+
+
+def is_undone(errand: Errand) -> bool:
+    """True if this takes a removal back."""
+    before, after = errand.before, errand.after
+    return before is not None and after is not None and before == taken_out(before) and after != taken_out(after)
 
 
 def _timeless(value: Value | None) -> Value | None:
