@@ -165,8 +165,10 @@ class Drain:
         return sending.is_removed(sending.read(connection, errand.kind, link.crm_id), errand.kind, connection)
 
     def _sent(self, connection: Connection, errand: Errand) -> ErrandState | None:
-        waiting = replace(errand, state=ErrandState.WAITING)
-        sent = self._errands.note(replace(errand, tries=errand.tries + 1))
+        sent = self._errands.sending(errand)
+        if sent is None:
+            now = self._errands.get(errand.actor.identity.tenant, errand.number)
+            return now.state if now is not None else None
         try:
             taken = self._do(connection, sent)
         except OutcomeUnknown:
@@ -175,11 +177,11 @@ class Drain:
             self._errands.reserve(sent, made.crm_id)
             return ErrandState.SENT
         except UpstreamDown:
-            self._errands.save(waiting)
+            self._errands.not_sent(sent, errand)
             raise
         except NotTaken as error:
             if isinstance(error.error, UpstreamDown):
-                self._errands.save(waiting)
+                self._errands.not_sent(sent, errand)
                 raise error.error from error
             return self._refused(connection, sent, error.error, error.row)
         except (Refused, NotFound) as error:

@@ -48,6 +48,23 @@ class Errands:
                 return errand
             return replace(errand, number=tx.add_errand(errand))
 
+    def sending(self, errand: Errand) -> Errand | None:
+        """Commit that an acknowledged write is going to be sent now; None if it is not what it was when it was read."""
+        return self._exchanged(errand, replace(errand, state=ErrandState.SENT, at=self._clock(), tries=errand.tries + 1))
+
+    def not_sent(self, sent: Errand, errand: Errand) -> None:
+        """Commit that it was not done, and waits as before; not if somebody sent it meanwhile."""
+        self._exchanged(sent, replace(errand, state=ErrandState.WAITING))
+
+    def _exchanged(self, old: Errand, new: Errand) -> Errand | None:
+        """Save an errand unless another process has touched it: one that stood still longer than its lease knows nothing of that."""
+        with self._store.writing() as tx:
+            now = tx.errand(old.actor.identity.tenant, old.number, lock=True)
+            if now is None or (now.state, now.tries, now.at) != (old.state, old.tries, old.at):
+                return None
+            tx.save_errand(new)
+            return new
+
     def save(self, errand: Errand) -> None:
         """Commit how far it has come."""
         with self._store.writing() as tx:
