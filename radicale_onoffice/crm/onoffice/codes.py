@@ -15,7 +15,8 @@ GATE    RefusedByOnOffice     the same                                          
 VALUE   RefusedByOnOffice     the same                                              the same
 GONE    GoneFromOnOffice      as RIGHT while the record is seen (it may not be      as RIGHT; nothing but the log if the record is gone
                               written); else DAV 404, phones 8, and a removal
-                              is done
+                              is done if others of its kind are seen, else as
+                              ACCESS: it may be hidden
 ======  ====================  ====================================================  =====================================================
 
 Reads are answered from our store, so that none of this reaches a device: a poll that is refused stands in `mirror status` until one is not.

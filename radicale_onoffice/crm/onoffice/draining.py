@@ -4,6 +4,7 @@ Each change is merged with what onOffice holds by now: fields that both sides ch
 onOffice refuses is kept with its reason for the administrator (``errand list, retry, drop``); a changed record goes back to what onOffice
 has, a new one stays here alone until then. A write whose device was never answered is looked up, not sent: the device repeats what is not done.
 A new record that is found that way is stored by all that the device calls it, so that the repetition is a change of it, whenever it comes.
+What is not found is believed not to be there only as ``errands`` says.
 """
 
 from __future__ import annotations
@@ -141,7 +142,10 @@ class Drain:
         if self._errands.is_young(errand):
             return ErrandState.SENT
         crm_id = self._errands.made(connection, errand)
-        if not crm_id or sending.read(connection, errand.kind, crm_id) is None:
+        if crm_id and sending.read(connection, errand.kind, crm_id) is None:
+            self._errands.demand_sight(connection, errand.actor.identity.tenant, errand.kind, crm_id)
+            crm_id = ""
+        if not crm_id:
             self._errands.forget(errand)
             return None
         try:
@@ -162,7 +166,7 @@ class Drain:
         link = self._errands.link(errand.actor.identity.tenant, errand.record_id)
         if errand.after is not None or link is None:
             return False
-        return sending.is_removed(sending.read(connection, errand.kind, link.crm_id), errand.kind, connection)
+        return self._errands.is_removed(connection, errand, link.crm_id)
 
     def _sent(self, connection: Connection, errand: Errand) -> ErrandState | None:
         sent = self._errands.sending(errand)

@@ -2,6 +2,16 @@
 
 An errand is committed before anything is sent and goes in the commit that stores what came of it. Between the two it is SENT: perhaps done.
 ``settle`` finds out; until it can tell, nothing else is written to the record.
+
+**An empty answer** is what onOffice gives for what is gone, and for all that the API user may not read. So where a record that is not there
+would decide something, another one of its kind has to be seen (``demand_sight``); else devices come again, and errands wait. Where there is
+no other one:
+
+* a record whose number is known stays, and its errand waits: until the log tells the mirror that it was deleted, or ``mirror accept`` does;
+  until any other one of its kind is made or seen; or until ``errand drop``. It alone waits. To believe its absence would drop the only
+  record with each lost right, or make it again at each repetition, for as long as nothing can be read.
+* a creation of which no number is known is believed not to be there, after ``LATE``, and made again: else the first record of an empty
+  office could never be. Twice is only made what meets a lost answer and a lost right in an office that has nothing of its kind.
 """
 
 from __future__ import annotations
@@ -152,12 +162,27 @@ class Errands:
             raise Conflict(record.version, adopted.version)
 
     def demand_gone(self, connection: Connection, record: Record, crm_id: str) -> None:
-        """Raise UpstreamDown unless other records can be seen: a right that the API user lost looks the same as an empty onOffice."""
+        """Raise UpstreamDown unless it can be believed that onOffice has a record no more. What the mirror has dropped was believed already."""
+        removals = [one for one in self.of(record.tenant, record.id) if one.after is None and is_queued(one)]
+        self.demand_sight(connection, record.tenant, record.kind, crm_id, alone=record.deleted and not removals)
+
+    def demand_sight(self, connection: Connection, tenant: str, kind: Kind, crm_id: str = "", *, alone: bool = False) -> None:
+        """Raise UpstreamDown unless others than this record can be seen: a right that the API user lost looks the same as an empty onOffice.
+
+        If our store knows no other, nobody can tell, and only what is believed ``alone`` goes on; see the module's head.
+        """
         with self._store.reading() as tx:
-            others = sorted(set(tx.links(record.tenant, record.kind)) - {crm_id})
-        if others and not sending.sees_any(connection, record.kind, others):
-            message = f"onOffice shows none of its {record.kind} any more. Does the API user still have its rights?"
+            others = sorted(set(tx.links(tenant, kind)) - {crm_id, ""})
+        if not (sending.sees_any(connection, kind, others) if others else alone):
+            message = f"onOffice shows none of its {kind} any more. Does the API user still have its rights?"
             raise UpstreamDown(message, sending.RETRY_AFTER)
+
+    def is_removed(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
+        """True if what an errand takes out is out of onOffice. Raises UpstreamDown if nobody can tell."""
+        row = sending.read(connection, errand.kind, crm_id)
+        if row is None:
+            self.demand_sight(connection, errand.actor.identity.tenant, errand.kind, crm_id)
+        return row is None or sending.is_removed(row, errand.kind, connection)
 
     def drop(self, record: Record) -> None:
         """Store that onOffice has a record no more."""
@@ -223,6 +248,8 @@ class Errands:
         if link is not None:
             return link.crm_id
         candidates = settling.made_by(connection, errand)
+        if not candidates:
+            self.demand_sight(connection, tenant, errand.kind, alone=True)
         with self._store.reading() as tx:
             owned = tx.linked(tenant, errand.kind, candidates)
         return next((one for one in candidates if one not in owned), "")

@@ -181,18 +181,23 @@ def restored(before: Value, after: Value, found: Value, now: Value) -> Value:
 
 
 def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
-    """Take a record out of onOffice, as far as it can be; one that is gone already is no error. Raises as ``change``."""
+    """Take a record out of onOffice, as far as it can be; one that is out already is no error. Raises as ``change``.
+
+    That it is refused as gone, and not shown, is no sign that it is gone: OutcomeUnknown, for who can look for others.
+    """
     actions = rows.remove(kind, crm_id, connection.account())
     for action, result in zip(actions, connection.call(actions), strict=True):
-        if isinstance(result, Refusal) and not (
-            result.fault is Fault.GONE and is_removed(read(connection, kind, crm_id), kind, connection)
-        ):
-            raise NotTaken(None, _error_of((action, result), is_there=True))
+        if isinstance(result, Refusal):
+            row = read(connection, kind, crm_id) if result.fault is Fault.GONE else None
+            if row is None and result.fault is Fault.GONE:
+                raise OutcomeUnknown(f"onOffice does not show its {kind} {crm_id} any more.", RETRY_AFTER)
+            if row is None or not is_removed(row, kind, connection):
+                raise NotTaken(None, _error_of((action, result), is_there=True))
 
 
-def is_removed(row: Record | None, kind: Kind, connection: Connection) -> bool:
+def is_removed(row: Record, kind: Kind, connection: Connection) -> bool:
     """True if a record is as far out of onOffice as it can be (``rows.remove``)."""
-    return row is None or rules.is_removed(load(kind, row, connection, None))
+    return rules.is_removed(load(kind, row, connection, None))
 
 
 def _perform(

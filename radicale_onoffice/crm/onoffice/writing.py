@@ -19,7 +19,7 @@ and nobody knows. Looking first has the same gap between its two requests, each 
 A new contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
 
 What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
-looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand: of a new record
+looked up, and if nothing can be seen, or others of its kind neither (a lost right), the errand stays, the device is told to come again, and its repetition finds the errand: of a new record
 by its ``Origin``, whatever was edited meanwhile. While onOffice is down a device is told to come again, or its change is kept and sent later (``onoffice_writes_during_outage``).
 """
 
@@ -345,7 +345,7 @@ class OnOffice:
 
     def _removed(self, connection: Connection, errand: Errand, crm_id: str, error: OutcomeUnknown) -> Held:
         try:
-            is_removed = sending.is_removed(sending.read(connection, errand.kind, crm_id), errand.kind, connection)
+            is_removed = self.errands.is_removed(connection, errand, crm_id)
         except OfficeError:
             is_removed = False
         if is_removed:
