@@ -19,6 +19,9 @@ GONE    GoneFromOnOffice      as RIGHT while the record is seen (it may not be  
                               ACCESS: it may be hidden
 ======  ====================  ====================================================  =====================================================
 
+ACCESS or SERVER of a single part of a new record (a Sync flag), while onOffice answers the rest, is told as a VALUE once it has lasted for
+``settling.LATE``; else that errand would never end.
+
 Reads are answered from our store, so that none of this reaches a device: a poll that is refused stands in `mirror status` until one is not.
 An unknown field means that the account's fields were changed: they are asked for anew, and the write, or the next poll, does without it.
 """

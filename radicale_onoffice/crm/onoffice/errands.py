@@ -20,20 +20,26 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, UpstreamDown
+from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, Refused, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.reports import DEVIATION, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
-from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
+from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.protocol import Row
 from radicale_onoffice.crm.onoffice.sending import Made, Taken, entry_ids
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Vanished(NotFound):
+    """What an errand made is not there any more."""
 
 
 def is_queued(errand: Errand) -> bool:
@@ -46,6 +52,7 @@ class Errands:
 
     def __init__(self, store: Store, records: Callable[[], Records], clock: Callable[[], datetime], late: timedelta):
         self._store, self._records, self._clock, self._late = store, records, clock, late
+        self._ill: dict[int, datetime] = {}  # since when onOffice is ill at a single action of an errand, and well otherwise
 
     # ------------------------------------------------------------- the books
 
@@ -82,7 +89,15 @@ class Errands:
 
     def forget(self, errand: Errand) -> None:
         """Commit that nothing is to be done any more."""
+        self._ill.pop(errand.number, None)
         with self._store.writing() as tx:
+            tx.remove_errand(errand.number)
+
+    def give_up(self, errand: Errand) -> None:
+        """Commit that what it made is no more: its number is forgotten along with it."""
+        self._ill.pop(errand.number, None)
+        with self._store.writing() as tx:
+            tx.save_link(errand.actor.identity.tenant, errand.kind, errand.record_id, Link(""))
             tx.remove_errand(errand.number)
 
     def withdraw_refused(self, tenant: str, record_id: str) -> None:
@@ -243,11 +258,11 @@ class Errands:
         )
 
     def made(self, connection: Connection, errand: Errand) -> str:
-        """The id of what an errand made; "" if there is nothing. Raises UpstreamDown."""
+        """The id of what an errand made; "" if there is nothing. Raises UpstreamDown, and Refused if what it wanted cannot be said any more."""
         tenant, link = errand.actor.identity.tenant, self.link(errand.actor.identity.tenant, errand.record_id)
         if link is not None:
             return link.crm_id
-        candidates = settling.made_by(connection, errand)
+        candidates = _with_newest_names(connection, lambda: settling.made_by(connection, errand))
         if not candidates:
             self.demand_sight(connection, tenant, errand.kind, alone=True)
         with self._store.reading() as tx:
@@ -267,19 +282,38 @@ class Errands:
             tx.save_link(errand.actor.identity.tenant, errand.kind, errand.record_id, Link(crm_id))
 
     def take_over(self, connection: Connection, errand: Errand, crm_id: str) -> Taken:
-        """Finish what was made by an errand that was interrupted. Raises UpstreamDown."""
+        """Finish what was made by an errand that was interrupted. Raises UpstreamDown, and Vanished, after ``LATE``, if it is there no more.
+
+        So that it ends, what onOffice does not take of it for longer than ``LATE``, though it is well otherwise, is ``refused``; so is what
+        cannot be said any more.
+        """
         assert errand.after is not None
-        row = sending.read(connection, errand.kind, crm_id)
+        kind, wanted, is_young = errand.kind, errand.after, self.is_young(errand)
+        row, refused = sending.read(connection, kind, crm_id), ""
+        if row is None and is_young:
+            raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", sending.RETRY_AFTER)
         if row is None:
-            raise OutcomeUnknown(f"onOffice does not show its new {errand.kind} {crm_id}.", sending.RETRY_AFTER)
-        actions = settling.unfinished(connection, errand.kind, row, errand.after)
-        if not actions:
-            return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after)))
+            self.demand_sight(connection, errand.actor.identity.tenant, kind, crm_id)
+            raise Vanished(f"it was made in onOffice ({kind} {crm_id}), and deleted there meanwhile.")
         try:
-            return sending.finish(connection, errand.kind, crm_id, errand.after, actions)
+            actions = _with_newest_names(connection, lambda: settling.unfinished(connection, kind, row, wanted))
+        except Refused as error:
+            if is_young:
+                raise
+            actions, refused = [], str(error)
+        if not actions:
+            return Taken(row, sending.load(kind, row, connection, wanted, entry_ids(wanted)), refused)
+        since = self._ill.get(errand.number)
+        is_lasting = since is not None and self._clock() - since >= self._late
+        try:
+            taken = sending.finish(connection, kind, crm_id, wanted, actions, lasting=is_lasting)
         except Made as made:
             self.reserve(errand, crm_id)
+            if made.is_answered:
+                self._ill.setdefault(errand.number, self._clock())
             raise OutcomeUnknown(str(made.error), made.error.retry_after) from made
+        self._ill.pop(errand.number, None)
+        return taken
 
     def look_up(self, connection: Connection, errand: Errand) -> Taken | None:
         """What onOffice made of an errand that it did not answer; None if nothing of it can be seen. Raises OfficeError if nobody can look now."""
@@ -288,12 +322,25 @@ class Errands:
             return self.take_over(connection, errand, crm_id) if crm_id else None
         link = self.link(errand.actor.identity.tenant, errand.record_id)
         row = sending.read(connection, errand.kind, link.crm_id) if link else None
-        if row is None or errand.after is None or not settling.is_done(errand.kind, row, errand.before, errand.after, connection):
+        before, after = errand.before, errand.after
+        if row is None or after is None:
             return None
-        return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after) - entry_ids(errand.before)))
+        if not _with_newest_names(connection, lambda: settling.is_done(errand.kind, row, before, after, connection)):
+            return None
+        return Taken(row, sending.load(errand.kind, row, connection, after, entry_ids(after) - entry_ids(before)))
 
     def differs(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
         """True if a change is one that onOffice has to know of. Raises UpstreamDown, Refused."""
         assert errand.before is not None
         assert errand.after is not None
         return bool(rows.modify(crm_id, errand.before, errand.after, connection.account()))
+
+
+def _with_newest_names(connection: Connection, look: Callable[[], T]) -> T:
+    """What cannot be said by the names that we know of perhaps can by those that onOffice has now."""
+    try:
+        return look()
+    except Refused as error:
+        if isinstance(error, RefusedByOnOffice) or not connection.look_again():
+            raise
+        return look()

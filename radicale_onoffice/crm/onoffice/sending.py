@@ -55,11 +55,11 @@ class Overtaken(Exception):
 
 
 class Made(Exception):
-    """A new record is there, but it could not be finished or read back."""
+    """A new record is there, but it could not be finished or read back; ``is_answered`` if onOffice is well but for one action of it."""
 
-    def __init__(self, crm_id: str, error: UpstreamDown):
+    def __init__(self, crm_id: str, error: UpstreamDown, *, is_answered: bool = False):
         super().__init__(str(error))
-        self.crm_id, self.error = crm_id, error
+        self.crm_id, self.error, self.is_answered = crm_id, error, is_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +159,15 @@ def _read_newest(connection: Connection, value: Value, making: Action) -> list[A
     return [tasks.read_range(number + 1, tasks.LAST_NUMBER, connection.account())]
 
 
-def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action]) -> Taken:
-    """Say what a create could not say, and read back. Raises Made."""
+def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action], *, lasting: bool = False) -> Taken:
+    """Say what a create could not say, and read back. A fault of one action that is ``lasting`` is a refusal. Raises Made."""
     try:
         _, row, refused = _perform(connection, kind, crm_id, actions)
-        for action, refusal in refused:
-            if refusal.fault in DOWN:
-                raise error_of(action, refusal, RETRY_AFTER)
+        down = [] if lasting and row is not None else [one for one in refused if one[1].fault in DOWN]
+        if down:
+            error = error_of(*down[0], RETRY_AFTER)
+            assert isinstance(error, UpstreamDown)
+            raise Made(crm_id, error, is_answered=row is not None)
         if row is None:
             raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", RETRY_AFTER)
         told = "; ".join(dict.fromkeys(str(refusal) for _, refusal in refused))

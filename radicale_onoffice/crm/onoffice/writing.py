@@ -45,7 +45,7 @@ from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
-from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
+from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
@@ -281,6 +281,9 @@ class OnOffice:
                 self.errands.forget(earlier)
                 return self._create(connection, errand)
             error = self.errands.not_known_yet(earlier)
+        except Vanished:
+            self.errands.give_up(earlier)
+            return self._create(connection, errand)
         except UpstreamDown as down:
             error = OutcomeUnknown(str(down), down.retry_after)
         if is_edited:
