@@ -82,15 +82,16 @@ class Adoptions(Lookups):
         """``adopt`` for many records in one commit, in which ``also`` is called, too.
 
         ``since`` is the tenant's change number when the CRM was asked. What changed here after that, what has an errand on its way, and what
-        may be a record that is just being made from here, is left alone: the CRM's ids of these are returned, to be read again. Raises
-        Conflict.
+        may be a record that is just being made from here, is left alone: the CRM's ids of these are returned, to be read again. What is made
+        under an id that is known already can be no other one. Raises Conflict.
         """
         tenant, again = actor.identity.tenant, list[str]()
         with self._store.writing() as tx:
             who = reader_of_tenant(tx, actor.identity)
             known = tx.linked(tenant, kind, [one.link.crm_id for one in found])
             errands = [errand for errand in tx.errands(tenant) if errand.state is not ErrandState.REFUSED]
-            being_made = any(one.kind is kind and one.before is None and one.state is ErrandState.SENT for one in errands)
+            creations = (one for one in errands if one.kind is kind and one.before is None and one.state is ErrandState.SENT)
+            being_made = any((link := tx.link(tenant, one.record_id)) is None or not link.crm_id for one in creations)
             on_the_way = {errand.record_id for errand in errands}
             for one in found:
                 record_id = known[one.link.crm_id][0] if one.link.crm_id in known else None

@@ -310,7 +310,8 @@ class Transaction(Lists, Protocol):
     def errands(self, tenant: str, record_id: str | None = None) -> Sequence[Errand]:
         """All that are not done, or those of one record, by number."""
 
-    def errand(self, tenant: str, number: int) -> Errand | None: ...
+    def errand(self, tenant: str, number: int, *, lock: bool = False) -> Errand | None:
+        """The errand; with ``lock`` nobody else changes it until commit."""
 
     def save_errand(self, errand: Errand) -> None: ...
     def remove_errand(self, number: int) -> None: ...

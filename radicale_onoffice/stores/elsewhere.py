@@ -123,9 +123,9 @@ class ElsewherePart(Part):
             query = query.where(errands.c.record_id == record_id)
         return [_errand(row) for row in self._connection.execute(query).all()]
 
-    def errand(self, tenant: str, number: int) -> Errand | None:
+    def errand(self, tenant: str, number: int, *, lock: bool = False) -> Errand | None:
         query = select(errands).where(errands.c.tenant == tenant, errands.c.number == number)
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(query.with_for_update() if lock and not self._is_sqlite else query).one_or_none()
         return _errand(row) if row else None
 
     def save_errand(self, errand: Errand) -> None:

@@ -14,7 +14,7 @@ from radicale_onoffice.core import reports
 from radicale_onoffice.core.model import Kind
 from radicale_onoffice.crm.onoffice import codes
 from radicale_onoffice.crm.onoffice.contacts import SYNC
-from tests.crm.desks import ANNA, Desk
+from tests.crm.desks import ANNA, PHONE, Desk
 from tests.eas.phone import Phone, Refused, over
 from tests.emulator.errors import MESSAGES
 
@@ -307,6 +307,7 @@ def test_a_field_that_an_administrator_took_away_stops_the_mirror_for_one_turn_o
 @pytest.mark.parametrize("face", ["dav", "eas"])
 def test_a_removal_of_what_is_gone_meanwhile_is_one(place, face):
     """Somebody deletes the appointment in onOffice between our look at it and our removal (169): it is gone here, too, and nobody is refused."""
+    place.desk.add(Kind.APPOINTMENTS, PHONE, uid="of-bert", changes={"participants": ("bert",)})  # by which our right to read is known
     assert 201 == place.dav.put("/anna/calendar/e.ics", content=EVENT.format(uid="e")).status_code
     place.phone.sync("appointments")
     (item,) = place.phone.of("appointments").items

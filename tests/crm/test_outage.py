@@ -248,6 +248,30 @@ def test_one_process_sends_at_a_time(desk):
     assert 1 == at.drain().done
 
 
+def test_a_process_that_stood_still_does_not_send_what_another_one_has_sent(desk, make_office):
+    """Longer than its lease, just before it sends: another one sends meanwhile, onOffice makes it, and the answer is lost."""
+    at, other = desk(QUEUE), make_office(crm="onoffice")
+    at.add(Kind.TASKS, uid="before", name="before.ics")
+    at.outage()
+    at.add(Kind.TASKS)
+    at.recover()
+    store, left = at.office.store, [3]  # the lease is taken, and looked after; then it is noted that this is sent
+    writing = store.writing
+
+    def stand_still(**how):
+        left[0] -= 1
+        if left[0] == 0:
+            at.wait(minutes=1)
+            at.fault(verb="create", resourcetype="task", kind="reset", when="after")
+            assert 1 == Drain(other.crm, other.store, at.clock, "two")("t").left
+        return writing(**how)
+
+    store.writing = stand_still
+    assert (1, 2) == (at.drain("one").left, len(at.rows(Kind.TASKS)))
+    at.wait(minutes=5)
+    assert (1, 2, []) == (at.drain().done, len(at.rows(Kind.TASKS)), at.errands())
+
+
 # ------------------------------------------------------- one that cannot be done
 
 

@@ -15,8 +15,12 @@ GATE    RefusedByOnOffice     the same                                          
 VALUE   RefusedByOnOffice     the same                                              the same
 GONE    GoneFromOnOffice      as RIGHT while the record is seen (it may not be      as RIGHT; nothing but the log if the record is gone
                               written); else DAV 404, phones 8, and a removal
-                              is done
+                              is done if others of its kind are seen, else as
+                              ACCESS: it may be hidden
 ======  ====================  ====================================================  =====================================================
+
+ACCESS or SERVER of a single part of a new record (a Sync flag), while onOffice answers the rest, is told as a VALUE once it has lasted for
+``settling.LATE``; else that errand would never end.
 
 Reads are answered from our store, so that none of this reaches a device: a poll that is refused stands in `mirror status` until one is not.
 An unknown field means that the account's fields were changed: they are asked for anew, and the write, or the next poll, does without it.

@@ -5,6 +5,11 @@ onOffice refuses is kept with its reason for the administrator (``errand list, r
 has, a new one stays here alone until then, and what its device did on top is sent as if that change had never been made. A write whose device
 was never answered is looked up, not sent: the device repeats what is not done. A new record that is found that way is stored by all that the
 device calls it, so that the repetition is a change of it, whenever it comes.
+What is not found is believed not to be there only as ``errands`` says.
+
+A creation without an answer holds back what is new in onOffice of its kind, as long as no number of it is known; so each ends. What was made
+and is there no more is dropped here; what cannot be looked for any more, because it names somebody who left, is refused, or forgotten if its
+device was told nothing; a part of it that onOffice keeps failing at is told, as a refused one is.
 """
 
 from __future__ import annotations
@@ -21,9 +26,9 @@ from radicale_onoffice.core.errors import Conflict, NotFound, OfficeError, Refus
 from radicale_onoffice.core.model import Appointment, Contact, Entry, Record, Task, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.crm.onoffice import sending, settling
-from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown
+from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.connections import Connection
-from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
+from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued
 from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.protocol import Row
@@ -116,8 +121,17 @@ class Drain:
             return self._clear_up(connection, found)
         if found.state is ErrandState.SENT:
             # What cannot be looked up now is not sent: it may well be there.
-            taken = self._errands.look_up(connection, found) if found.after is not None else None
-            if taken is not None or self._is_removed(connection, found):
+            try:
+                taken = self._errands.look_up(connection, found) if found.after is not None else None
+                is_done = taken is not None or self._is_removed(connection, found)
+            except Vanished as gone:
+                self._errands.report(found, str(gone))
+                taken, is_done = None, True
+            except Refused as error:
+                if isinstance(error, RefusedByOnOffice) or self._errands.is_young(found):
+                    raise
+                return self._refused(connection, found, Refused(f"whether onOffice did it cannot be found out: {error}"), None)
+            if is_done:
                 self._store_result(connection, found, taken)
                 return None
             if self._errands.is_young(found):
@@ -140,14 +154,22 @@ class Drain:
             return None if self._errands.get(errand.actor.identity.tenant, errand.number) is None else ErrandState.SENT
         if self._errands.is_young(errand):
             return ErrandState.SENT
-        crm_id = self._errands.made(connection, errand)
-        if not crm_id or sending.read(connection, errand.kind, crm_id) is None:
-            self._errands.forget(errand)
-            return None
         try:
-            taken = self._errands.take_over(connection, errand, crm_id)
+            crm_id = self._errands.made(connection, errand)
+            taken = self._errands.take_over(connection, errand, crm_id) if crm_id else None
         except OutcomeUnknown:
             return ErrandState.SENT
+        except Vanished:
+            self._errands.give_up(errand)
+            return None
+        except Refused as error:
+            if isinstance(error, RefusedByOnOffice) or self._errands.link(errand.actor.identity.tenant, errand.record_id) is not None:
+                raise
+            self._errands.report(errand, f"whether onOffice made it cannot be found out: {error}")
+            taken = None
+        if taken is None:
+            self._errands.forget(errand)
+            return None
         self._tell(errand, taken)
         self._errands.adopt_made(errand, Held(taken.value, link_of(errand.kind, taken.row)))
         return None
@@ -162,11 +184,13 @@ class Drain:
         link = self._errands.link(errand.actor.identity.tenant, errand.record_id)
         if errand.after is not None or link is None:
             return False
-        return sending.is_removed(sending.read(connection, errand.kind, link.crm_id), errand.kind, connection)
+        return self._errands.is_removed(connection, errand, link.crm_id)
 
     def _sent(self, connection: Connection, errand: Errand) -> ErrandState | None:
-        waiting = replace(errand, state=ErrandState.WAITING)
-        sent = self._errands.note(replace(errand, tries=errand.tries + 1))
+        sent = self._errands.sending(errand)
+        if sent is None:
+            now = self._errands.get(errand.actor.identity.tenant, errand.number)
+            return now.state if now is not None else None
         try:
             taken = self._do(connection, sent)
         except OutcomeUnknown:
@@ -175,11 +199,11 @@ class Drain:
             self._errands.reserve(sent, made.crm_id)
             return ErrandState.SENT
         except UpstreamDown:
-            self._errands.save(waiting)
+            self._errands.not_sent(sent, errand)
             raise
         except NotTaken as error:
             if isinstance(error.error, UpstreamDown):
-                self._errands.save(waiting)
+                self._errands.not_sent(sent, errand)
                 raise error.error from error
             return self._refused(connection, sent, error.error, error.row)
         except (Refused, NotFound) as error:
@@ -288,10 +312,11 @@ class Drain:
     # ----------------------------------------------------------- the administrator
 
     def retry(self, tenant: str, number: int) -> None:
-        """Send a refused errand again with the next turn. Raises NotFound."""
+        """Send a refused errand again with the next turn; what was to be made is looked for before that. Raises NotFound."""
         errand = self._demand(tenant, number)
+        is_perhaps_there = errand.before is None and errand.tries > 0 and not self._errands.is_young(errand)
         if errand.state is ErrandState.REFUSED:
-            self._errands.save(replace(errand, state=ErrandState.WAITING, reason=""))
+            self._errands.save(replace(errand, state=ErrandState.SENT if is_perhaps_there else ErrandState.WAITING, reason=""))
 
     def drop(self, tenant: str, number: int) -> None:
         """Give an errand up: what onOffice has stands again, and a record that it never got is taken away here. Raises NotFound, UpstreamDown, Conflict."""

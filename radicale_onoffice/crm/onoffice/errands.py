@@ -2,6 +2,16 @@
 
 An errand is committed before anything is sent and goes in the commit that stores what came of it. Between the two it is SENT: perhaps done.
 ``settle`` finds out; until it can tell, nothing else is written to the record.
+
+**An empty answer** is what onOffice gives for what is gone, and for all that the API user may not read. So where a record that is not there
+would decide something, another one of its kind has to be seen (``demand_sight``); else devices come again, and errands wait. Where there is
+no other one:
+
+* a record whose number is known stays, and its errand waits: until the log tells the mirror that it was deleted, or ``mirror accept`` does;
+  until any other one of its kind is made or seen; or until ``errand drop``. It alone waits. To believe its absence would drop the only
+  record with each lost right, or make it again at each repetition, for as long as nothing can be read.
+* a creation of which no number is known is believed not to be there, after ``LATE``, and made again: else the first record of an empty
+  office could never be. Twice is only made what meets a lost answer and a lost right in an office that has nothing of its kind.
 """
 
 from __future__ import annotations
@@ -10,20 +20,26 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, UpstreamDown
+from radicale_onoffice.core.errors import ChangedBefore, Conflict, NotFound, Refused, UpstreamDown
 from radicale_onoffice.core.model import Actor, Face, Identity, Kind, Record, Value
 from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store, Transaction
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.reports import DEVIATION, REFUSED, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
-from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
+from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.protocol import Row
 from radicale_onoffice.crm.onoffice.sending import Made, Taken, entry_ids
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Vanished(NotFound):
+    """What an errand made is not there any more."""
 
 
 def is_queued(errand: Errand) -> bool:
@@ -36,6 +52,7 @@ class Errands:
 
     def __init__(self, store: Store, records: Callable[[], Records], clock: Callable[[], datetime], late: timedelta):
         self._store, self._records, self._clock, self._late = store, records, clock, late
+        self._ill: dict[int, datetime] = {}  # since when onOffice is ill at a single action of an errand, and well otherwise
 
     # ------------------------------------------------------------- the books
 
@@ -48,6 +65,23 @@ class Errands:
                 return errand
             return replace(errand, number=tx.add_errand(errand))
 
+    def sending(self, errand: Errand) -> Errand | None:
+        """Commit that an acknowledged write is going to be sent now; None if it is not what it was when it was read."""
+        return self._exchanged(errand, replace(errand, state=ErrandState.SENT, at=self._clock(), tries=errand.tries + 1))
+
+    def not_sent(self, sent: Errand, errand: Errand) -> None:
+        """Commit that it was not done, and waits as before; not if somebody sent it meanwhile."""
+        self._exchanged(sent, replace(errand, state=ErrandState.WAITING))
+
+    def _exchanged(self, old: Errand, new: Errand) -> Errand | None:
+        """Save an errand unless another process has touched it: one that stood still longer than its lease knows nothing of that."""
+        with self._store.writing() as tx:
+            now = tx.errand(old.actor.identity.tenant, old.number, lock=True)
+            if now is None or (now.state, now.tries, now.at) != (old.state, old.tries, old.at):
+                return None
+            tx.save_errand(new)
+            return new
+
     def save(self, errand: Errand) -> None:
         """Commit how far it has come."""
         with self._store.writing() as tx:
@@ -55,6 +89,7 @@ class Errands:
 
     def forget(self, errand: Errand) -> None:
         """Commit that nothing is to be done any more."""
+        self._ill.pop(errand.number, None)
         with self._store.writing() as tx:
             tx.remove_errand(errand.number)
 
@@ -66,6 +101,13 @@ class Errands:
             for one in following:
                 tx.save_errand(one)
             self._tell(tx, errand, told, REFUSED)
+
+    def give_up(self, errand: Errand) -> None:
+        """Commit that what it made is no more: its number is forgotten along with it."""
+        self._ill.pop(errand.number, None)
+        with self._store.writing() as tx:
+            tx.save_link(errand.actor.identity.tenant, errand.kind, errand.record_id, Link(""))
+            tx.remove_errand(errand.number)
 
     def withdraw_refused(self, tenant: str, record_id: str) -> None:
         """Forget that a record was refused once, because onOffice has it now."""
@@ -147,12 +189,27 @@ class Errands:
             raise Conflict(record.version, adopted.version)
 
     def demand_gone(self, connection: Connection, record: Record, crm_id: str) -> None:
-        """Raise UpstreamDown unless other records can be seen: a right that the API user lost looks the same as an empty onOffice."""
+        """Raise UpstreamDown unless it can be believed that onOffice has a record no more. What the mirror has dropped was believed already."""
+        removals = [one for one in self.of(record.tenant, record.id) if one.after is None and is_queued(one)]
+        self.demand_sight(connection, record.tenant, record.kind, crm_id, alone=record.deleted and not removals)
+
+    def demand_sight(self, connection: Connection, tenant: str, kind: Kind, crm_id: str = "", *, alone: bool = False) -> None:
+        """Raise UpstreamDown unless others than this record can be seen: a right that the API user lost looks the same as an empty onOffice.
+
+        If our store knows no other, nobody can tell, and only what is believed ``alone`` goes on; see the module's head.
+        """
         with self._store.reading() as tx:
-            others = sorted(set(tx.links(record.tenant, record.kind)) - {crm_id})
-        if others and not sending.sees_any(connection, record.kind, others):
-            message = f"onOffice shows none of its {record.kind} any more. Does the API user still have its rights?"
+            others = sorted(set(tx.links(tenant, kind)) - {crm_id, ""})
+        if not (sending.sees_any(connection, kind, others) if others else alone):
+            message = f"onOffice shows none of its {kind} any more. Does the API user still have its rights?"
             raise UpstreamDown(message, sending.RETRY_AFTER)
+
+    def is_removed(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
+        """True if what an errand takes out is out of onOffice. Raises UpstreamDown if nobody can tell."""
+        row = sending.read(connection, errand.kind, crm_id)
+        if row is None:
+            self.demand_sight(connection, errand.actor.identity.tenant, errand.kind, crm_id)
+        return row is None or sending.is_removed(row, errand.kind, connection)
 
     def drop(self, record: Record) -> None:
         """Store that onOffice has a record no more."""
@@ -213,11 +270,13 @@ class Errands:
         )
 
     def made(self, connection: Connection, errand: Errand) -> str:
-        """The id of what an errand made; "" if there is nothing. Raises UpstreamDown."""
+        """The id of what an errand made; "" if there is nothing. Raises UpstreamDown, and Refused if what it wanted cannot be said any more."""
         tenant, link = errand.actor.identity.tenant, self.link(errand.actor.identity.tenant, errand.record_id)
         if link is not None:
             return link.crm_id
-        candidates = settling.made_by(connection, errand)
+        candidates = _with_newest_names(connection, lambda: settling.made_by(connection, errand))
+        if not candidates:
+            self.demand_sight(connection, tenant, errand.kind, alone=True)
         with self._store.reading() as tx:
             owned = tx.linked(tenant, errand.kind, candidates)
         return next((one for one in candidates if one not in owned), "")
@@ -235,19 +294,38 @@ class Errands:
             tx.save_link(errand.actor.identity.tenant, errand.kind, errand.record_id, Link(crm_id))
 
     def take_over(self, connection: Connection, errand: Errand, crm_id: str) -> Taken:
-        """Finish what was made by an errand that was interrupted. Raises UpstreamDown."""
+        """Finish what was made by an errand that was interrupted. Raises UpstreamDown, and Vanished, after ``LATE``, if it is there no more.
+
+        So that it ends, what onOffice does not take of it for longer than ``LATE``, though it is well otherwise, is ``refused``; so is what
+        cannot be said any more.
+        """
         assert errand.after is not None
-        row = sending.read(connection, errand.kind, crm_id)
+        kind, wanted, is_young = errand.kind, errand.after, self.is_young(errand)
+        row, refused = sending.read(connection, kind, crm_id), ""
+        if row is None and is_young:
+            raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", sending.RETRY_AFTER)
         if row is None:
-            raise OutcomeUnknown(f"onOffice does not show its new {errand.kind} {crm_id}.", sending.RETRY_AFTER)
-        actions = settling.unfinished(connection, errand.kind, row, errand.after)
-        if not actions:
-            return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after)))
+            self.demand_sight(connection, errand.actor.identity.tenant, kind, crm_id)
+            raise Vanished(f"it was made in onOffice ({kind} {crm_id}), and deleted there meanwhile.")
         try:
-            return sending.finish(connection, errand.kind, crm_id, errand.after, actions)
+            actions = _with_newest_names(connection, lambda: settling.unfinished(connection, kind, row, wanted))
+        except Refused as error:
+            if is_young:
+                raise
+            actions, refused = [], str(error)
+        if not actions:
+            return Taken(row, sending.load(kind, row, connection, wanted, entry_ids(wanted)), refused)
+        since = self._ill.get(errand.number)
+        is_lasting = since is not None and self._clock() - since >= self._late
+        try:
+            taken = sending.finish(connection, kind, crm_id, wanted, actions, lasting=is_lasting)
         except Made as made:
             self.reserve(errand, crm_id)
+            if made.is_answered:
+                self._ill.setdefault(errand.number, self._clock())
             raise OutcomeUnknown(str(made.error), made.error.retry_after) from made
+        self._ill.pop(errand.number, None)
+        return taken
 
     def look_up(self, connection: Connection, errand: Errand) -> Taken | None:
         """What onOffice made of an errand that it did not answer; None if nothing of it can be seen. Raises OfficeError if nobody can look now."""
@@ -256,12 +334,25 @@ class Errands:
             return self.take_over(connection, errand, crm_id) if crm_id else None
         link = self.link(errand.actor.identity.tenant, errand.record_id)
         row = sending.read(connection, errand.kind, link.crm_id) if link else None
-        if row is None or errand.after is None or not settling.is_done(errand.kind, row, errand.before, errand.after, connection):
+        before, after = errand.before, errand.after
+        if row is None or after is None:
             return None
-        return Taken(row, sending.load(errand.kind, row, connection, errand.after, entry_ids(errand.after) - entry_ids(errand.before)))
+        if not _with_newest_names(connection, lambda: settling.is_done(errand.kind, row, before, after, connection)):
+            return None
+        return Taken(row, sending.load(errand.kind, row, connection, after, entry_ids(after) - entry_ids(before)))
 
     def differs(self, connection: Connection, errand: Errand, crm_id: str) -> bool:
         """True if a change is one that onOffice has to know of. Raises UpstreamDown, Refused."""
         assert errand.before is not None
         assert errand.after is not None
         return bool(rows.modify(crm_id, errand.before, errand.after, connection.account()))
+
+
+def _with_newest_names(connection: Connection, look: Callable[[], T]) -> T:
+    """What cannot be said by the names that we know of perhaps can by those that onOffice has now."""
+    try:
+        return look()
+    except Refused as error:
+        if isinstance(error, RefusedByOnOffice) or not connection.look_again():
+            raise
+        return look()

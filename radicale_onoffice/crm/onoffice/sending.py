@@ -55,11 +55,11 @@ class Overtaken(Exception):
 
 
 class Made(Exception):
-    """A new record is there, but it could not be finished or read back."""
+    """A new record is there, but it could not be finished or read back; ``is_answered`` if onOffice is well but for one action of it."""
 
-    def __init__(self, crm_id: str, error: UpstreamDown):
+    def __init__(self, crm_id: str, error: UpstreamDown, *, is_answered: bool = False):
         super().__init__(str(error))
-        self.crm_id, self.error = crm_id, error
+        self.crm_id, self.error, self.is_answered = crm_id, error, is_answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +172,15 @@ def _read_newest(connection: Connection, value: Value, making: Action) -> list[A
     return [tasks.read_range(number + 1, tasks.LAST_NUMBER, connection.account())]
 
 
-def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action]) -> Taken:
-    """Say what a create could not say, and read back. Raises Made."""
+def finish(connection: Connection, kind: Kind, crm_id: str, value: Value, actions: Sequence[Action], *, lasting: bool = False) -> Taken:
+    """Say what a create could not say, and read back. A fault of one action that is ``lasting`` is a refusal. Raises Made."""
     try:
         _, row, refused = _perform(connection, kind, crm_id, actions)
-        for action, refusal in refused:
-            if refusal.fault in DOWN:
-                raise error_of(action, refusal, RETRY_AFTER)
+        down = [] if lasting and row is not None else [one for one in refused if one[1].fault in DOWN]
+        if down:
+            error = error_of(*down[0], RETRY_AFTER)
+            assert isinstance(error, UpstreamDown)
+            raise Made(crm_id, error, is_answered=row is not None)
         if row is None:
             raise OutcomeUnknown(f"onOffice does not show its new {kind} {crm_id}.", RETRY_AFTER)
         told = "; ".join(dict.fromkeys(str(refusal) for _, refusal in refused))
@@ -194,18 +196,23 @@ def restored(before: Value, after: Value, found: Value, now: Value) -> Value:
 
 
 def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
-    """Take a record out of onOffice, as far as it can be; one that is gone already is no error. Raises as ``change``."""
+    """Take a record out of onOffice, as far as it can be; one that is out already is no error. Raises as ``change``.
+
+    That it is refused as gone, and not shown, is no sign that it is gone: OutcomeUnknown, for who can look for others.
+    """
     actions = rows.remove(kind, crm_id, connection.account())
     for action, result in zip(actions, connection.call(actions), strict=True):
-        if isinstance(result, Refusal) and not (
-            result.fault is Fault.GONE and is_removed(read(connection, kind, crm_id), kind, connection)
-        ):
-            raise NotTaken(None, _error_of((action, result), is_there=True))
+        if isinstance(result, Refusal):
+            row = read(connection, kind, crm_id) if result.fault is Fault.GONE else None
+            if row is None and result.fault is Fault.GONE:
+                raise OutcomeUnknown(f"onOffice does not show its {kind} {crm_id} any more.", RETRY_AFTER)
+            if row is None or not is_removed(row, kind, connection):
+                raise NotTaken(None, _error_of((action, result), is_there=True))
 
 
-def is_removed(row: Record | None, kind: Kind, connection: Connection) -> bool:
+def is_removed(row: Record, kind: Kind, connection: Connection) -> bool:
     """True if a record is as far out of onOffice as it can be (``rows.remove``)."""
-    return row is None or rules.is_removed(load(kind, row, connection, None))
+    return rules.is_removed(load(kind, row, connection, None))
 
 
 def _perform(

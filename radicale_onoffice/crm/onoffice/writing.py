@@ -19,8 +19,8 @@ and nobody knows. Looking first has the same gap between its two requests, each 
 A new contact takes two requests, because its Sync flag needs its id; appointments and tasks are made and read back in one.
 
 What onOffice refuses is refused to the device in onOffice's words, which ``Records`` keeps for the page. No answer is no refusal: it is
-looked up, and if nothing can be seen the errand stays, the device is told to come again, and its repetition finds the errand: of a new record
-by its ``Origin``, whatever was edited meanwhile.
+looked up, and if nothing can be seen, or others of its kind neither (a lost right), the errand stays, the device is told to come again, and
+its repetition finds the errand: of a new record by its ``Origin``, whatever was edited meanwhile.
 
 **A known limit**: a creation whose answer is lost, and whose record somebody edits in onOffice before it can be looked for, is made again after
 ``settling.LATE``: nothing in the row tells whose it is, and a name alone does not ("Rückruf" is every second task). A twin can be seen and
@@ -51,7 +51,7 @@ from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
-from radicale_onoffice.crm.onoffice.errands import Errands, is_queued
+from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
@@ -304,6 +304,9 @@ class OnOffice:
                 self.errands.forget(earlier)
                 return self._create(connection, errand)
             error = self.errands.not_known_yet(earlier)
+        except Vanished:
+            self.errands.give_up(earlier)
+            return self._create(connection, errand)
         except UpstreamDown as down:
             error = OutcomeUnknown(str(down), down.retry_after)
         if is_edited:
@@ -368,7 +371,7 @@ class OnOffice:
 
     def _removed(self, connection: Connection, errand: Errand, crm_id: str, error: OutcomeUnknown) -> Held:
         try:
-            is_removed = sending.is_removed(sending.read(connection, errand.kind, crm_id), errand.kind, connection)
+            is_removed = self.errands.is_removed(connection, errand, crm_id)
         except OfficeError:
             is_removed = False
         if is_removed:
