@@ -85,8 +85,9 @@ def test_errands_are_kept_in_order_and_their_numbers_are_never_used_again(store)
         assert [first, second] == [one.number for one in tx.errands("t")]
         refused = replace(tx.errands("t")[0], state=ErrandState.REFUSED, reason="no right", tries=2)
         tx.save_errand(refused)
-        assert refused == tx.errands("t")[0]
+        assert refused == tx.errands("t")[0] == tx.errand("t", first, lock=True)
         tx.remove_errand(first)
+        assert tx.errand("t", first, lock=True) is None
         tx.remove_errand(second)
         assert tx.add_errand(errand) > second
         assert [] == tx.errands("other")

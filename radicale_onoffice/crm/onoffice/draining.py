@@ -28,7 +28,7 @@ from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.crm.onoffice import sending, settling
 from radicale_onoffice.crm.onoffice.client import IN_FLIGHT, OutcomeUnknown, RefusedByOnOffice
 from radicale_onoffice.crm.onoffice.connections import Connection
-from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued
+from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued, with_newest_names
 from radicale_onoffice.crm.onoffice.leases import LEASE
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.protocol import Row
@@ -213,7 +213,7 @@ class Drain:
 
     def _do(self, connection: Connection, errand: Errand) -> Taken | None:
         """Send it. None: there is nothing in onOffice now."""
-        return self._crm.with_newest_names(connection, lambda: self._do_now(connection, errand))
+        return with_newest_names(connection, lambda: self._do_now(connection, errand))
 
     def _do_now(self, connection: Connection, errand: Errand) -> Taken | None:
         tenant, link = errand.actor.identity.tenant, self._errands.link(errand.actor.identity.tenant, errand.record_id)

@@ -29,10 +29,11 @@ from radicale_onoffice.core.records import Records
 from radicale_onoffice.core.reports import DEVIATION, REFUSED, line
 from radicale_onoffice.crm.onoffice import rows, sending, settling
 from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
+from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
 from radicale_onoffice.crm.onoffice.connections import Connection
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.protocol import Row
-from radicale_onoffice.crm.onoffice.sending import Made, Taken, entry_ids
+from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Taken, entry_ids
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -274,7 +275,7 @@ class Errands:
         tenant, link = errand.actor.identity.tenant, self.link(errand.actor.identity.tenant, errand.record_id)
         if link is not None:
             return link.crm_id
-        candidates = _with_newest_names(connection, lambda: settling.made_by(connection, errand))
+        candidates = with_newest_names(connection, lambda: settling.made_by(connection, errand))
         if not candidates:
             self.demand_sight(connection, tenant, errand.kind, alone=True)
         with self._store.reading() as tx:
@@ -308,7 +309,7 @@ class Errands:
             self.demand_sight(connection, errand.actor.identity.tenant, kind, crm_id)
             raise Vanished(f"it was made in onOffice ({kind} {crm_id}), and deleted there meanwhile.")
         try:
-            actions = _with_newest_names(connection, lambda: settling.unfinished(connection, kind, row, wanted))
+            actions = with_newest_names(connection, lambda: settling.unfinished(connection, kind, row, wanted))
         except Refused as error:
             if is_young:
                 raise
@@ -337,7 +338,7 @@ class Errands:
         before, after = errand.before, errand.after
         if row is None or after is None:
             return None
-        if not _with_newest_names(connection, lambda: settling.is_done(errand.kind, row, before, after, connection)):
+        if not with_newest_names(connection, lambda: settling.is_done(errand.kind, row, before, after, connection)):
             return None
         return Taken(row, sending.load(errand.kind, row, connection, after, entry_ids(after) - entry_ids(before)))
 
@@ -348,11 +349,13 @@ class Errands:
         return bool(rows.modify(crm_id, errand.before, errand.after, connection.account()))
 
 
-def _with_newest_names(connection: Connection, look: Callable[[], T]) -> T:
-    """What cannot be said by the names that we know of perhaps can by those that onOffice has now."""
+def with_newest_names(connection: Connection, act: Callable[[], T]) -> T:
+    """A name that is not found may have come, and a field gone, since onOffice was asked for its users, groups and fields."""
     try:
-        return look()
-    except Refused as error:
-        if isinstance(error, RefusedByOnOffice) or not connection.look_again():
+        return act()
+    except (Refused, NotTaken) as refused:
+        error = refused.error if isinstance(refused, NotTaken) else refused
+        is_theirs = isinstance(error, RefusedByOnOffice) and error.refusal.code not in UNKNOWN_FIELD
+        if is_theirs or not isinstance(error, Refused) or not connection.look_again():
             raise
-        return look()
+        return act()

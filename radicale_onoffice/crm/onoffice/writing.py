@@ -37,10 +37,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 from zlib import crc32
 
-from radicale_onoffice.core.errors import Conflict, MadeBefore, NotFound, OfficeError, Refused, UpstreamDown
+from radicale_onoffice.core.errors import Conflict, MadeBefore, NotFound, OfficeError, UpstreamDown
 from radicale_onoffice.core.model import Actor, Kind, Record, Task, Value
 from radicale_onoffice.core.origins import Origin
 from radicale_onoffice.core.policy import OnOutage, Policy
@@ -48,15 +48,13 @@ from radicale_onoffice.core.ports import Errand, ErrandState, Held, Link, Store
 from radicale_onoffice.core.records import Records
 from radicale_onoffice.crm.embedded import new_id
 from radicale_onoffice.crm.onoffice import rows, sending, settling
-from radicale_onoffice.crm.onoffice.client import OutcomeUnknown, RefusedByOnOffice
-from radicale_onoffice.crm.onoffice.codes import UNKNOWN_FIELD
+from radicale_onoffice.crm.onoffice.client import OutcomeUnknown
 from radicale_onoffice.crm.onoffice.connections import Connection, Connections
-from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued
+from radicale_onoffice.crm.onoffice.errands import Errands, Vanished, is_queued, with_newest_names
 from radicale_onoffice.crm.onoffice.mirror import link_of
 from radicale_onoffice.crm.onoffice.sending import Made, NotTaken, Overtaken, Taken
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 Write = Callable[[Connection, Sequence[Errand]], Held]  # the errands are what is on its way of the same record
 LOCKS = 64  # a lock for all records with the same checksum
 
@@ -129,24 +127,12 @@ class OnOffice:
                 why = "Earlier changes of this record have not come to onOffice yet."
                 return self._later(errand, UpstreamDown(why, sending.RETRY_AFTER))
             try:
-                return self.with_newest_names(connection, lambda: write(connection, earlier))
+                return with_newest_names(connection, lambda: write(connection, earlier))
             except OutcomeUnknown:
                 raise  # it has an errand, or was no write
             except UpstreamDown as error:
                 is_new = errand.after is not None and self.errands.link(tenant, errand.record_id) is None
                 return self._later(replace(errand, before=None) if is_new else errand, error)
-
-    @staticmethod
-    def with_newest_names(connection: Connection, write: Callable[[], T]) -> T:
-        """A name that is not found may have come, and a field gone, since onOffice was asked for its users, groups and fields."""
-        try:
-            return write()
-        except (Refused, NotTaken) as refused:
-            error = refused.error if isinstance(refused, NotTaken) else refused
-            is_theirs = isinstance(error, RefusedByOnOffice) and error.refusal.code not in UNKNOWN_FIELD
-            if is_theirs or not isinstance(error, Refused) or not connection.look_again():
-                raise
-            return write()
 
     def _later(self, errand: Errand, error: UpstreamDown) -> Held:
         if self._policy.writes_during_outage is OnOutage.REFUSE:
