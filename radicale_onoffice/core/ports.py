@@ -289,7 +289,9 @@ class Transaction(Lists, Protocol):
     def links(self, tenant: str, kind: Kind) -> Mapping[str, str]:
         """Record ids by the CRM's ids, all of a kind that are not deleted: for a sweep."""
 
-    def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None: ...
+    def save_link(self, tenant: str, kind: Kind, record_id: str, link: Link) -> None:
+        """Keep how a CRM elsewhere calls a record; a link without an id forgets it."""
+
     def remove_links(self, tenant: str) -> None:
         """Forget what a CRM elsewhere calls this tenant's records, also the deleted ones."""
 

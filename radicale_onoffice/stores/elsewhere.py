@@ -83,6 +83,8 @@ class ElsewherePart(Part):
         # A record that was made anew over there has another id than before.
         other = and_(links.c.tenant == tenant, links.c.record_id == record_id, links.c.crm_id != link.crm_id)
         self._connection.execute(delete(links).where(other))
+        if not link.crm_id:
+            return
         row = {"tenant": tenant, "kind": kind.value, "record_id": record_id, **link._asdict()}
         self._save(links, ("tenant", "kind", "crm_id"), row)
 

@@ -50,6 +50,16 @@ def test_a_record_is_adopted_once_and_its_link_is_kept(make_office, database_url
         office.records.adopt(CRM, Kind.CONTACTS, Held(value, Link("99")), record_id="nobody")
 
 
+def test_an_id_over_there_can_be_forgotten(make_office, database_url):
+    """Of several records; none of them is anything that a sweep could miss."""
+    office = make_office(url=database_url)
+    made = [office.records.adopt(CRM, Kind.TASKS, Held(Task(subject="a", responsible="anna"), Link(number))) for number in ("1", "2")]
+    with office.store.writing() as tx:
+        for record in made:
+            tx.save_link("t", Kind.TASKS, record.id, Link(""))
+        assert ({}, [None, None]) == (tx.links("t", Kind.TASKS), [tx.link("t", record.id) for record in made])
+
+
 def test_a_lease_has_one_holder_until_it_ends(store):
     """Another one gets it when it has run out, or was ended."""
     later = NOW + timedelta(minutes=1)
