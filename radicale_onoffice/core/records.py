@@ -48,6 +48,7 @@ DEVICES = (Face.DAV, Face.EAS)  # whose changes gates and rights decide; an impo
 Also = Callable[[Transaction, Record], None]
 DRAFT_ANEW = (MadeBefore, ChangedBefore, CameBack)  # whoever made the draft has to make it again
 TRIES = 5  # a write that carries no expected version is merged again when somebody else was faster
+LOOKED_AT = 50  # newest versions in which is looked for what a client had of a record that comes back
 MAX_UID = 1024  # characters; RFC 7986 5.3 recommends at most 255 octets
 
 
@@ -228,7 +229,7 @@ class Records(Adoptions):
         If none is kept any more, it is what is stored.
         """
         principals, newest, told = who.principals(record.kind, self._policy), None, "\n".join(sent.lines)
-        for line in reversed(self.history(record.tenant, record.id)):
+        for line in reversed(self.history(record.tenant, record.id)[-LOOKED_AT:]):
             if line.action == "deleted" or principals.isdisjoint(summarise(line.value, who).audience):
                 continue
             text = self._text(record.kind, line.value, line.leftovers, record.uid, line.at, who).text
