@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import httpx
 
+from radicale_onoffice.core.model import Tenant
 from radicale_onoffice.core.ports import Store, Transaction
 from radicale_onoffice.crm.onoffice import survey, tenants
 from radicale_onoffice.crm.onoffice.account import Account
@@ -88,11 +88,11 @@ class Emulated:
     def _sleep(self, seconds: float) -> None:
         self.waited += seconds
 
-    def _survey(self, store: Store, client: Client, access: Access, zone: ZoneInfo, deadline: float | None) -> Account:
-        tenant = self._tenant(access)
+    def _survey(self, store: Store, client: Client, access: Access, tenant: Tenant, deadline: float | None) -> Account:
+        name = self._tenant(access)
         with store.reading() as tx:
-            users = tx.users(tenant)
-        control = self.emulators[tenant].control
+            users = tx.users(name)
+        control = self.emulators[name].control
         known = {row["Name"]: row["id"] for row in control.rows("user")}
         for user in users:
             if user.identity.user not in known:
@@ -100,7 +100,7 @@ class Emulated:
         groups = {row["name"] for row in control.rows("group")}
         for name in sorted({*GROUPS, *(group for user in users for group in user.groups)} - groups):
             control.add_group(name, [known[user.identity.user] for user in users if name in user.groups])
-        return survey.survey(client, access, zone, deadline)
+        return survey.survey(client, access, tenant, deadline)
 
     def close(self) -> None:
         """Close clients and emulators."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 import pytest
 
+from radicale_onoffice.core.model import Tenant
 from radicale_onoffice.crm.onoffice.client import Client, Patience, pool
 from radicale_onoffice.crm.onoffice.protocol import Credentials
 from radicale_onoffice.crm.onoffice.survey import survey
@@ -14,8 +14,6 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 from tests.crm.desks import Desk
 from tests.emulation import Wire
 from tests.emulator import SECRET, TOKEN, Emulator
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class OnOffice:
@@ -46,8 +44,8 @@ class OnOffice:
     def _sleep(self, seconds: float) -> None:
         self.waited += seconds
 
-    def survey(self, access: Access = Access(), zone: ZoneInfo = BERLIN):  # noqa: B008 - frozen
-        return survey(self.client, access, zone)
+    def survey(self, access: Access = Access(), tenant: Tenant = Tenant(name="t")):  # noqa: B008 - frozen
+        return survey(self.client, access, tenant)
 
     def close(self) -> None:
         self.client.close()

@@ -437,3 +437,22 @@ def test_a_series_anchored_at_zero_is_left_as_it_was(pulled, caplog):
     made.mirror.turn()
     assert ["Gut"] == made.subjects(Kind.APPOINTMENTS)
     assert "cannot be read and is left as it was" in caplog.text
+
+
+def test_a_number_is_known_again_by_the_region_of_its_tenant(pulled):
+    """An Austrian office: onOffice writes a number with the country's code, under another id; it keeps the field of the phone."""
+    made = pulled()
+    with made.office.store.writing() as tx:
+        tx.save_tenant(replace(tx.tenant("t"), region="AT"))
+    number = made.address("Huber")
+    old = made.control.add_entry(number, "phone", "0664 1234567", type="mobile")
+    made.mirror.turn()
+    record = made.record(number, Kind.CONTACTS)
+    slotted = tuple(replace(entry, slot=Slot.MOBILE) for entry in record.value.entries)
+    made.office.records.write(ADMIN, Kind.CONTACTS, replace(record.value, entries=slotted), record_id=record.id)
+    made.control.remove_entry(old)
+    made.control.add_entry(number, "phone", "+43 664 1234567", type="mobile")
+    made.pass_time(minutes=1)
+    made.mirror.turn()
+    entries = made.record(number, Kind.CONTACTS).value.entries
+    assert [("+43 664 1234567", Slot.MOBILE)] == [(entry.value, entry.slot) for entry in entries]

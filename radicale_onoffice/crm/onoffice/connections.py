@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.model import Kind, Tenant
 from radicale_onoffice.core.ports import Store
@@ -23,7 +21,7 @@ from radicale_onoffice.crm.onoffice.tenants import Access
 SURVEY_EVERY = timedelta(hours=24)
 SURVEY_AGAIN = timedelta(minutes=5)  # at the soonest, when a name is not found
 DOWN_DEADLINE = 3.0  # seconds that a call gets when the last one was in vain, so that an outage does not keep all threads waiting
-Surveyor = Callable[[Client, Access, ZoneInfo, float | None], Account]  # the last: as ``Connection.deadline``
+Surveyor = Callable[[Client, Access, Tenant, float | None], Account]  # the last: as ``Connection.deadline``
 
 
 class Connection:
@@ -88,9 +86,8 @@ class Connection:
     def _survey(self) -> Account:
         # Without a lock: nobody may wait for who waits for onOffice, and two surveys at once do no harm.
         token = self.client.token_digest()
-        found = self._surveyor(self.client, self.access, ZoneInfo(self.tenant.timezone), self.deadline)
+        found = self._surveyor(self.client, self.access, self.tenant, self.deadline)
         identity.demand_same(self._store, self.tenant.name, token, found)
-        found = replace(found, region=self.tenant.region)
         self._account, self._token, self._surveyed = found, token, self._clock()
         return found
 

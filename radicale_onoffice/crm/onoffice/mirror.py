@@ -26,7 +26,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from radicale_onoffice.core.model import Actor, Contact, Face, Identity, Kind, Value
 from radicale_onoffice.core.ports import Found, Link, Store, Transaction
@@ -177,7 +176,7 @@ class Mirror:
             with self._store.reading() as tx:
                 tenant = tx.tenant(self._tenant)
             assert tenant is not None
-            found = survey(self._client, self._access, ZoneInfo(tenant.timezone))
+            found = survey(self._client, self._access, tenant)
             identity.demand_same(self._store, self._tenant, token, found)
             self._account, self._token, self._surveyed = found, token, now
             self._follow(found)

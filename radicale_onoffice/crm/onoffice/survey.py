@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from radicale_onoffice.core.model import Kind
+from radicale_onoffice.core.model import Kind, Tenant
 from radicale_onoffice.crm.onoffice import account, contacts, fields, tasks
 from radicale_onoffice.crm.onoffice.account import Account, Person
 from radicale_onoffice.crm.onoffice.client import Client, error_of
@@ -36,7 +36,7 @@ def wanted_keys() -> tuple[_Asked, ...]:
     )
 
 
-def survey(client: Client, access: Access, zone: ZoneInfo, deadline: float | None = DEADLINE) -> Account:
+def survey(client: Client, access: Access, tenant: Tenant, deadline: float | None = DEADLINE) -> Account:
     """What the account has; ``deadline`` in seconds for each call, None: as long as the client thinks right for a device that waits.
 
     Raises UpstreamDown, RefusedByOnOffice.
@@ -47,7 +47,8 @@ def survey(client: Client, access: Access, zone: ZoneInfo, deadline: float | Non
     )
     people, tells_states = _people(client, deadline)
     return Account(
-        zone=zone,
+        zone=ZoneInfo(tenant.timezone),
+        region=tenant.region,
         people=people,
         tells_states=tells_states,
         closed_states=access.closed,
