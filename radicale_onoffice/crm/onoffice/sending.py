@@ -202,12 +202,15 @@ def remove(connection: Connection, kind: Kind, crm_id: str) -> None:
     """
     actions = rows.remove(kind, crm_id, connection.account())
     for action, result in zip(actions, connection.call(actions), strict=True):
-        if isinstance(result, Refusal):
-            row = read(connection, kind, crm_id) if result.fault is Fault.GONE else None
-            if row is None and result.fault is Fault.GONE:
+        if not isinstance(result, Refusal):
+            continue
+        if result.fault is Fault.GONE:
+            row = read(connection, kind, crm_id)
+            if row is None:
                 raise OutcomeUnknown(f"onOffice does not show its {kind} {crm_id} any more.", RETRY_AFTER)
-            if row is None or not is_removed(row, kind, connection):
-                raise NotTaken(None, _error_of((action, result), is_there=True))
+            if is_removed(row, kind, connection):
+                continue
+        raise NotTaken(None, _error_of((action, result), is_there=True))
 
 
 def is_removed(row: Record, kind: Kind, connection: Connection) -> bool:
